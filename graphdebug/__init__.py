@@ -1,0 +1,3 @@
+"""graphdebug: the debugger for deep-learning programs."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,228 @@
+"""graphdebug's additions to the Debug Adapter Protocol, as the Contract names them.
+
+Class names follow the DAP specification: ``XArguments`` for a request, ``XResponse`` for the body of
+its answer, ``XEvent`` for the body of an event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graphdebug.protocol.model import (
+    Alert,
+    Backend,
+    Capture,
+    Node,
+    Phase,
+    Rank,
+    StaticGraphs,
+    Step,
+    Tensor,
+)
+
+TensorMode = Literal["summary", "values", "histogram"]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What ``launch`` and ``attach`` take beyond debugpy's own attributes."""
+
+    capture: Capture = "nodes"
+    """How much of each step is recorded."""
+    static_graphs: StaticGraphs = "boundary"
+    """Where a breakpoint in a static graph stops: at the call, or inside the running graph."""
+    backward: bool = True
+    """Whether a breakpoint on a forward line also stops at the backward nodes it made."""
+
+
+@dataclass(frozen=True)
+class GraphdebugStepEvent:
+    """``graphdebugStep``: a step was made; at most 10 a second, the last one always delivered."""
+
+    step: Step
+    """The newest step."""
+
+
+@dataclass(frozen=True)
+class GraphdebugAlertEvent:
+    """``graphdebugAlert``: something that the user should know."""
+
+    alert: Alert
+    """What and where."""
+
+
+@dataclass(frozen=True)
+class GraphdebugDroppedEvent:
+    """``graphdebugDropped``: the program was faster than the link."""
+
+    count: int
+    """Records dropped since the session began."""
+
+
+@dataclass(frozen=True)
+class GraphdebugStepsArguments:
+    """``graphdebugSteps``: the steps from ``begin`` up to, not including, ``end``."""
+
+    begin: int = 0
+    """First index."""
+    end: int | None = None
+    """One past the last index; all that there are where left out."""
+
+
+@dataclass(frozen=True)
+class GraphdebugStepsResponse:
+    """Answer to ``graphdebugSteps``."""
+
+    steps: tuple[Step, ...]
+    """In order of their index."""
+    total: int
+    """How many steps there are."""
+
+
+@dataclass(frozen=True)
+class GraphdebugNodesArguments:
+    """``graphdebugNodes``: the nodes of a step that pass every filter given."""
+
+    step: int
+    """Index of the step."""
+    start: int = 0
+    """How many of the passing nodes to skip."""
+    count: int | None = None
+    """How many to return at most."""
+    phase: Phase | None = None
+    """Only nodes of this phase."""
+    path: str | None = None
+    """Only nodes made by this file."""
+    line: int | None = None
+    """Only nodes made by this line."""
+
+
+@dataclass(frozen=True)
+class GraphdebugNodesResponse:
+    """Answer to ``graphdebugNodes``."""
+
+    nodes: tuple[Node, ...]
+    """In order of execution."""
+    total: int
+    """How many pass the filters."""
+
+
+@dataclass(frozen=True)
+class GraphdebugNodeArguments:
+    """``graphdebugNode``: one node."""
+
+    step: int
+    """Index of the step."""
+    node: int
+    """Index of the node within it."""
+
+
+@dataclass(frozen=True)
+class GraphdebugNodeResponse:
+    """Answer to ``graphdebugNode``."""
+
+    node: Node
+    """The node."""
+
+
+@dataclass(frozen=True)
+class GraphdebugTensorArguments:
+    """``graphdebugTensor``: a tensor of a stopped frame, or a recorded output of a node."""
+
+    mode: TensorMode = "summary"
+    """What to compute; on the tensor's own device, and only that travels."""
+    frame_id: int | None = None
+    """The frame to evaluate ``expression`` in."""
+    expression: str | None = None
+    """An expression whose value is a tensor."""
+    step: int | None = None
+    """With ``node`` and ``output``: a recorded output."""
+    node: int | None = None
+    """Index of the node within the step."""
+    output: int | None = None
+    """Index of the output of the node."""
+    slice: str | None = None
+    """What stands between the brackets in ``tensor[...]``, such as ``0, :, 2:4``."""
+
+
+@dataclass(frozen=True)
+class TensorSummary:
+    """Statistics over all elements. NaN and Inf are counted and left out of the others."""
+
+    elements: int
+    """How many elements there are."""
+    minimum: float | None = None
+    """Smallest finite element."""
+    maximum: float | None = None
+    """Largest finite element."""
+    mean: float | None = None
+    """Mean of the finite elements."""
+    std: float | None = None
+    """Population standard deviation of the finite elements."""
+    nan: int = 0
+    """How many are NaN."""
+    inf: int = 0
+    """How many are infinite."""
+    zeros: int = 0
+    """How many are zero."""
+
+
+@dataclass(frozen=True)
+class TensorHistogram:
+    """Counts of the finite elements in bins of equal width."""
+
+    edges: tuple[float, ...]
+    """Bin edges, one more than there are bins."""
+    counts: tuple[int, ...]
+    """Elements in each bin."""
+
+
+@dataclass(frozen=True)
+class GraphdebugTensorResponse:
+    """Answer to ``graphdebugTensor``."""
+
+    tensor: Tensor
+    """The description of the tensor, after slicing."""
+    summary: TensorSummary | None = None
+    """With mode ``summary``."""
+    values: Any = None
+    """With mode ``values``: nested numbers; NaN and Inf as the strings "nan", "inf", "-inf"."""
+    histogram: TensorHistogram | None = None
+    """With mode ``histogram``."""
+
+
+@dataclass(frozen=True)
+class GraphdebugStateArguments:
+    """``graphdebugState`` takes nothing."""
+
+
+@dataclass(frozen=True)
+class GraphdebugStateResponse:
+    """Answer to ``graphdebugState``."""
+
+    capture: Capture
+    """How much is recorded."""
+    backends: tuple[Backend, ...]
+    """The frameworks seen, in any process."""
+    ranks: tuple[Rank, ...]
+    """The processes seen."""
+    dropped: int
+    """Records dropped since the session began."""
+
+
+EVENTS = {
+    "graphdebugStep": GraphdebugStepEvent,
+    "graphdebugAlert": GraphdebugAlertEvent,
+    "graphdebugDropped": GraphdebugDroppedEvent,
+}
+"""Event names and the dataclasses of their bodies."""
+
+REQUESTS = {
+    "graphdebugSteps": (GraphdebugStepsArguments, GraphdebugStepsResponse),
+    "graphdebugNodes": (GraphdebugNodesArguments, GraphdebugNodesResponse),
+    "graphdebugNode": (GraphdebugNodeArguments, GraphdebugNodeResponse),
+    "graphdebugTensor": (GraphdebugTensorArguments, GraphdebugTensorResponse),
+    "graphdebugState": (GraphdebugStateArguments, GraphdebugStateResponse),
+}
+"""Request names and the dataclasses of their arguments and answers."""
