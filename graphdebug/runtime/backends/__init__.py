@@ -1,1 +1,97 @@
-""""""
+"""How a framework is observed: one abstract class, one package for each framework.
+
+A backend's package is imported only once the user's program has imported its framework.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from graphdebug.protocol.model import Framework
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.boot import Runtime
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class HookUnfit(Exception):
+    """The framework isn't as a hook was written for; the message names what, and what stays off."""
+
+
+class Backend(ABC):
+    """Observes one framework in this process.
+
+    ``install`` puts the hooks in, ``remove`` takes them out again so that the framework is as it
+    was. Methods are called on the thread that imported the framework, or on the link's thread.
+    """
+
+    name: ClassVar[Framework]
+    """The framework."""
+    tier: ClassVar[str] = "python"
+    """Which observer this is."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """The framework's version."""
+
+    @abstractmethod
+    def install(self) -> None:
+        """Hook the framework. Raises HookUnfit where it isn't as expected."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Take every hook out. Called once, also after a failed ``install``."""
+
+    def configure(self) -> None:
+        """The configuration changed."""
+
+    def breakpoints_changed(self) -> None:
+        """The breakpoints changed."""
+
+    def place(self) -> str:
+        """What kind of place the calling thread stands at: ``eager`` or ``building``.
+
+        Called by the debugger's evaluation on a stopped thread: ``building`` where operations called
+        here now add nodes to a graph instead of running.
+        """
+        return "eager"
+
+    def finish(self) -> None:
+        """The program ends: report what is still open."""
+
+    @abstractmethod
+    def owns(self, value: object) -> bool:
+        """Whether ``value`` is a tensor of this framework."""
+
+    @abstractmethod
+    def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
+        """``graphdebugTensor`` for a live tensor: the body of its answer, in wire form.
+
+        ``index`` is what stands between the brackets of ``tensor[...]``. Raises ValueError with a
+        sentence for the user where it can't be done.
+        """
+
+
+def guarded(backend: Backend, what: str, function: F) -> F:
+    """``function``, whose errors never reach the program.
+
+    The first error takes the backend's hooks out and is reported once; the guarded call returns None.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            backend.runtime.give_up(backend, what, error)
+            return None
+
+    return call  # type: ignore[return-value]

@@ -1,0 +1,211 @@
+"""What the runtime, inside the user's process, and its observer say to each other.
+
+The observer is the adapter or ``graphdebug run``. It asks, the runtime answers and sends events; the
+frames are DAP's (``transport.framing``), the messages have DAP's shape. Step indices in these
+messages count the steps of one process; the observer gives them their place in the session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.model import Alert, Backend, BindingKind, Node, Source, Step
+
+ENVIRONMENT_VARIABLE = "GRAPHDEBUG"
+"""Holds an Invitation as JSON: how a launched program and its subprocesses find the observer."""
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """How to reach the observer. A secret: it travels in the environment or in a 0600 file."""
+
+    endpoint: str
+    """``unix:PATH`` or ``tcp:HOST:PORT``."""
+    token: str
+    """Proves that the connecting process was invited."""
+    configuration: Configuration = field(default_factory=Configuration)
+    """What to record until the observer says otherwise."""
+
+
+@dataclass(frozen=True)
+class Breakpoint:
+    """A breakpoint of the client, as the runtime needs it."""
+
+    line: int
+    """1-based."""
+    condition: str | None = None
+    """Stops only where this expression is true."""
+    hit_condition: str | None = None
+    """DAP's hitCondition."""
+    log_message: str | None = None
+    """Logs this instead of stopping; expressions stand in braces."""
+
+
+@dataclass(frozen=True)
+class ConfigureArguments:
+    """``configure``: the observer's first request; a later one replaces it."""
+
+    configuration: Configuration
+    """What to record."""
+    breakpoints: dict[str, tuple[Breakpoint, ...]] = field(default_factory=dict)
+    """All breakpoints, by absolute path."""
+
+
+@dataclass(frozen=True)
+class SetBreakpointsArguments:
+    """``setBreakpoints``: replaces the breakpoints of one file."""
+
+    path: str
+    """Absolute path."""
+    breakpoints: tuple[Breakpoint, ...]
+    """All of them."""
+
+
+@dataclass(frozen=True)
+class ResumeArguments:
+    """``resume``: answers a ``boundary`` event, whose thread waits for it."""
+
+    boundary: int
+    """Which boundary."""
+    stop: bool
+    """Whether the debugger stops there."""
+
+
+@dataclass(frozen=True)
+class HelloEvent:
+    """``hello``: the runtime's first message."""
+
+    token: str
+    """The invitation's token."""
+    pid: int
+    """Process id."""
+    parent_pid: int
+    """Process id of its parent."""
+    rank: int
+    """From the launcher's environment; 0 where there is none."""
+    version: str
+    """graphdebug's version."""
+
+
+@dataclass(frozen=True)
+class BackendEvent:
+    """``backend``: a framework was imported, or the way it is observed changed."""
+
+    backend: Backend
+    """Its state."""
+
+
+@dataclass(frozen=True)
+class GraphEvent:
+    """``graph``: the nodes that one or many steps consist of. Sent before the first of them."""
+
+    graph: int
+    """Names this description in ``step`` events."""
+    nodes: tuple[Node, ...]
+    """Their ``step`` is 0 here: the observer fills it in."""
+    shared: bool = True
+    """Whether more than one step may refer to it; one with values belongs to one step."""
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """``step``: a step was made."""
+
+    step: Step
+    """Its index counts this process's steps."""
+    graph: int | None = None
+    """Its nodes; None where they were not recorded."""
+
+
+@dataclass(frozen=True)
+class AlertEvent:
+    """``alert``: something that the user should know."""
+
+    alert: Alert
+    """What."""
+
+
+@dataclass(frozen=True)
+class DroppedEvent:
+    """``dropped``: records that the queue had no room for."""
+
+    count: int
+    """How many since this process began."""
+
+
+@dataclass(frozen=True)
+class BindingEvent:
+    """``binding``: what the lines of a file turned out to do when they ran."""
+
+    path: str
+    """Absolute path."""
+    lines: tuple[int, ...]
+    """1-based."""
+    kind: BindingKind
+    """What a breakpoint there does."""
+    reason: str
+    """Why, in one sentence."""
+
+
+@dataclass(frozen=True)
+class BoundaryEvent:
+    """``boundary``: a graph run that a breakpoint is bound to is over; its thread waits for ``resume``."""
+
+    boundary: int
+    """Names this stop."""
+    frame: Source
+    """The user's frame that called the graph."""
+    step: int
+    """The step that the run made."""
+    lines: tuple[Source, ...]
+    """The lines with breakpoints whose nodes ran."""
+    executions: tuple[int, ...]
+    """Indices, within the step, of the node executions that those lines made."""
+    text: str
+    """What ran, in one sentence."""
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """``log``: a log point on a graph line was passed."""
+
+    text: str
+    """The message with its expressions filled in."""
+    source: Source
+    """The line."""
+
+
+@dataclass(frozen=True)
+class PublishedEvent:
+    """``published``: the result of an expression that the adapter had evaluated in a stopped frame."""
+
+    key: str
+    """The adapter's name for it."""
+    result: Any = None
+    """JSON."""
+    error: str | None = None
+    """Why there is no result."""
+
+
+EVENTS: dict[str, type] = {
+    "hello": HelloEvent,
+    "backend": BackendEvent,
+    "graph": GraphEvent,
+    "step": StepEvent,
+    "alert": AlertEvent,
+    "dropped": DroppedEvent,
+    "binding": BindingEvent,
+    "boundary": BoundaryEvent,
+    "log": LogEvent,
+    "published": PublishedEvent,
+}
+"""Event names and the dataclasses of their bodies."""
+
+REQUESTS: dict[str, type] = {
+    "configure": ConfigureArguments,
+    "setBreakpoints": SetBreakpointsArguments,
+    "resume": ResumeArguments,
+}
+"""Request names and the dataclasses of their arguments. Each is answered, with an empty body."""

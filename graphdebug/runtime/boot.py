@@ -1,0 +1,232 @@
+"""Starts the runtime in a process, when the program imports its first framework."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from graphdebug import __version__
+from graphdebug.protocol import runtime as messages
+from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.model import Backend as BackendState
+from graphdebug.protocol.model import Source
+from graphdebug.protocol.wire import WireError, from_wire
+from graphdebug.runtime import debugger, presentation
+from graphdebug.runtime.backends import Backend, HookUnfit
+from graphdebug.runtime.breakpoints import Breakpoints
+from graphdebug.runtime.link import Link
+from graphdebug.runtime.recorder import Recorder, rank
+from graphdebug.runtime.stops import Stops
+
+FLUSH_SECONDS = 2.0
+"""How long a program that ends waits for its last records to be sent."""
+
+_FRAMEWORKS = {"torch": ("torch",), "tensorflow": ("tensorflow",), "keras": ("tensorflow",)}
+
+
+class Runtime:
+    """What backends work with. One for each process."""
+
+    def __init__(self, invitation: messages.Invitation) -> None:
+        self.configuration = invitation.configuration
+        self.breakpoints = Breakpoints()
+        self.backends: dict[str, Backend] = {}
+        self._given_up: set[str] = set()
+        self._invitation = invitation
+        self._link = Link(
+            invitation,
+            {
+                "configure": self._configure,
+                "setBreakpoints": self._set_breakpoints,
+                "resume": lambda arguments: self.stops.resume(arguments.boundary, arguments.stop),
+            },
+        )
+        self.recorder = Recorder(self._link.send)
+        self.stops = Stops(self._link.send)
+        self._link.on_close = self._link_closed
+        self._link.start(
+            messages.HelloEvent(
+                token=invitation.token,
+                pid=os.getpid(),
+                parent_pid=os.getppid(),
+                rank=rank(),
+                version=__version__,
+            )
+        )
+
+    @property
+    def observed(self) -> bool:
+        """Whether somebody listens."""
+        return not self._link.closed.is_set()
+
+    def add(self, name: str) -> None:
+        """Observe a framework that the program just imported."""
+        if name in self.backends:
+            return
+        module = import_module(f"graphdebug.runtime.backends.{name}")
+        backend: Backend = module.backend(self)
+        self.backends[name] = backend
+        try:
+            backend.install()
+        except HookUnfit as error:
+            backend.remove()
+            self._given_up.add(name)
+            self._tell_state(backend, active=False, reason=str(error))
+        except Exception as error:
+            self.give_up(backend, "the import", error)
+        else:
+            presentation.install()
+            debugger.answer_without_delay()
+            self._tell_state(backend, active=True)
+
+    def give_up(self, backend: Backend, what: str, error: Exception) -> None:
+        """Take a backend's hooks out after an error of ours, and say so once."""
+        if backend.name in self._given_up:
+            return
+        self._given_up.add(backend.name)
+        reason = f"{what} failed in graphdebug: {type(error).__name__}: {error}"
+        try:
+            backend.remove()
+        except Exception as again:
+            reason += f"; and removing its hooks: {type(again).__name__}: {again}"
+        self.recorder.alert(
+            "hook",
+            f"{backend.name} is no longer observed, since {reason}. The program is not affected; "
+            "please report this.",
+            source=_innermost(error),
+        )
+        self._tell_state(backend, active=False, reason=reason)
+
+    def log(self, text: str, source: Source) -> None:
+        """Write what a log point on a graph line says to the debug console."""
+        self._link.send(messages.LogEvent(text, source))
+
+    def publish(self, key: str, result: Any = None, error: str | None = None) -> None:
+        """Send the result of an expression that the adapter evaluated."""
+        self._link.send(messages.PublishedEvent(key, result, error))
+
+    def finish(self) -> None:
+        """The program ends: send what is open."""
+        for backend in self.backends.values():
+            if backend.name not in self._given_up:
+                try:
+                    backend.finish()
+                except Exception as error:
+                    self.give_up(backend, "the end of the program", error)
+        self._link.close(FLUSH_SECONDS)
+
+    def abandon(self) -> None:
+        """This process is a fork: the link belongs to its parent."""
+        self._link.abandon()
+        for backend in self.backends.values():
+            self._given_up.add(backend.name)
+            backend.remove()
+
+    def _tell_state(self, backend: Backend, active: bool, reason: str = "") -> None:
+        reason = "; ".join(filter(None, (reason, *debugger.problems)))
+        self._link.send(
+            messages.BackendEvent(
+                BackendState(backend.name, backend.version, active, backend.tier, reason)
+            )
+        )
+
+    def _configure(self, arguments: messages.ConfigureArguments) -> None:
+        self.configuration = arguments.configuration
+        self.breakpoints.replace_all(arguments.breakpoints)
+        for backend in self._active():
+            backend.configure()
+            backend.breakpoints_changed()
+
+    def _set_breakpoints(self, arguments: messages.SetBreakpointsArguments) -> None:
+        self.breakpoints.replace(arguments.path, arguments.breakpoints)
+        for backend in self._active():
+            backend.breakpoints_changed()
+
+    def _active(self) -> list[Backend]:
+        return [item for name, item in self.backends.items() if name not in self._given_up]
+
+    def _link_closed(self) -> None:
+        """Nobody listens any more: no stop, no record."""
+        self.stops.release()
+        self.breakpoints.replace_all({})
+        self.configuration = Configuration(capture="off")
+        for backend in self._active():
+            backend.configure()
+            backend.breakpoints_changed()
+
+
+def _innermost(error: Exception) -> Source | None:
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return None
+    code = traceback.tb_frame.f_code
+    return Source(code.co_filename, traceback.tb_lineno, code.co_name)
+
+
+runtime: Runtime | None = None
+"""This process's, once a framework was imported and an observer found."""
+
+_tried = False
+
+
+def framework_imported(module: str) -> None:
+    """Called by ``bootstrap`` when the import of a framework is over."""
+    global runtime, _tried
+    if runtime is None and not _tried:
+        _tried = True
+        runtime = _start()
+    if runtime is None:
+        return
+    for name in _FRAMEWORKS[module]:
+        if name in sys.modules:
+            runtime.add(name)
+
+
+def _start() -> Runtime | None:
+    text = os.environ.get(messages.ENVIRONMENT_VARIABLE)
+    if not text:
+        return None
+    try:
+        started = Runtime(from_wire(messages.Invitation, json.loads(text)))
+    except (OSError, ValueError, WireError):
+        return None  # whoever invited this process is gone
+    atexit.register(started.finish)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)
+    return started
+
+
+def _forked() -> None:
+    global runtime
+    if runtime is not None:
+        runtime.abandon()
+        runtime = None
+
+
+def place() -> str:
+    """What the adapter evaluates at a stop: the kind of place this thread stands at."""
+    if runtime is not None:
+        for backend in runtime.backends.values():
+            if backend.place() == "building":
+                return "building"
+    return "eager"
+
+
+def inspect(key: str, value: Any, mode: str, index: str | None) -> None:
+    """What the adapter evaluates for ``graphdebugTensor``; the result travels on our link."""
+    if runtime is None:
+        return
+    try:
+        for backend in runtime.backends.values():
+            if backend.owns(value):
+                runtime.publish(key, backend.inspect(value, mode, index))
+                return
+        runtime.publish(key, error=f"not a tensor but a {type(value).__name__}")
+    except Exception as error:
+        runtime.publish(key, error=str(error) or type(error).__name__)

@@ -1,0 +1,80 @@
+"""Carries graphdebug into a program: the interpreter imports this at start-up, from PYTHONPATH.
+
+It leaves ``sys.path`` as it would have been, runs the ``sitecustomize`` that it stands in front of,
+and waits until the program imports a framework. A program that imports none never loads more of
+graphdebug than this file. Not imported by any other part.
+"""
+
+
+def _boot() -> None:
+    import importlib.machinery
+    import importlib.util
+    import os
+    import sys
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    package = os.path.dirname(os.path.dirname(here))
+
+    class Loader:
+        """Runs the framework's own loader, then tells the runtime."""
+
+        def __init__(self, loader):  # type: ignore[no-untyped-def]
+            self._loader = loader
+
+        def __getattr__(self, name):  # type: ignore[no-untyped-def]
+            return getattr(self._loader, name)
+
+        def create_module(self, spec):  # type: ignore[no-untyped-def]
+            return self._loader.create_module(spec)
+
+        def exec_module(self, module):  # type: ignore[no-untyped-def]
+            module.__spec__.loader = module.__loader__ = self._loader
+            self._loader.exec_module(module)
+            imported(module.__name__)
+
+    class Finder:
+        """Finds what the other finders find, for frameworks only."""
+
+        busy: set = set()  # noqa: RUF012
+
+        @classmethod
+        def find_spec(cls, name, path=None, target=None):  # type: ignore[no-untyped-def]
+            if name not in ("torch", "tensorflow", "keras") or name in cls.busy:
+                return None
+            cls.busy.add(name)
+            try:
+                spec = importlib.util.find_spec(name)
+            finally:
+                cls.busy.discard(name)
+            if spec is not None and hasattr(spec.loader, "exec_module"):
+                spec.loader = Loader(spec.loader)
+            return spec
+
+    def imported(name: str) -> None:
+        try:
+            if "graphdebug" not in sys.modules:
+                spec = importlib.util.spec_from_file_location(
+                    "graphdebug",
+                    os.path.join(package, "__init__.py"),
+                    submodule_search_locations=[package],
+                )
+                module = importlib.util.module_from_spec(spec)
+                sys.modules["graphdebug"] = module
+                spec.loader.exec_module(module)
+            from graphdebug.runtime import boot
+
+            boot.framework_imported(name)
+        except Exception as error:
+            print(f"graphdebug: {name} is not observed: {error!r}", file=sys.stderr)
+
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]
+    sys.meta_path.insert(0, Finder)
+    chained = importlib.machinery.PathFinder.find_spec("sitecustomize")
+    if chained is not None:
+        module = importlib.util.module_from_spec(chained)
+        sys.modules["sitecustomize"] = module
+        chained.loader.exec_module(module)
+
+
+_boot()
+del _boot

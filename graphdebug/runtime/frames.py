@@ -1,0 +1,69 @@
+"""Which frames are the user's, and how their files are spelled."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import sysconfig
+from types import CodeType, FrameType
+
+from graphdebug.protocol.model import Source
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_LIBRARIES = tuple(
+    os.path.join(path, "")
+    for path in {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib")}
+    | {os.path.realpath(sysconfig.get_paths()["stdlib"]), _PACKAGE}
+)
+
+
+@functools.cache
+def absolute(filename: str) -> str:
+    """The file as breakpoints spell it: absolute, links resolved."""
+    return os.path.realpath(filename)
+
+
+@functools.cache
+def is_user_file(filename: str) -> bool:
+    """Whether the user wrote it: neither installed, nor the interpreter's, nor ours, nor generated."""
+    if filename.startswith("<") or "site-packages" in filename or "dist-packages" in filename:
+        return False
+    path = os.path.abspath(filename)
+    if path.startswith(_LIBRARIES):
+        return False
+    name = os.path.basename(path)
+    return not name.startswith("__autograph_generated_file")
+
+
+def user_frame(frame: FrameType | None = None) -> FrameType | None:
+    """The innermost frame of the user's, from ``frame`` (the caller's by default) outwards."""
+    frame = frame or sys._getframe(1)
+    while frame is not None and not is_user_file(frame.f_code.co_filename):
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame
+
+
+def source_of(frame: FrameType) -> Source:
+    """Where a frame stands."""
+    code = frame.f_code
+    return Source(absolute(code.co_filename), frame.f_lineno or 0, qualified_name(code))
+
+
+def source_at(code: CodeType, lasti: int) -> Source:
+    """Where the instruction at byte offset ``lasti`` of ``code`` stands."""
+    return Source(absolute(code.co_filename), line_at(code, lasti), qualified_name(code))
+
+
+@functools.lru_cache(maxsize=65536)
+def line_at(code: CodeType, lasti: int) -> int:
+    """The line of the instruction at byte offset ``lasti``."""
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def qualified_name(code: CodeType) -> str:
+    """``co_qualname`` where the interpreter has it, else ``co_name``."""
+    return getattr(code, "co_qualname", code.co_name)

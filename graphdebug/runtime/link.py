@@ -1,0 +1,145 @@
+"""The runtime's end of the link to its observer."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from graphdebug.protocol import runtime as messages
+from graphdebug.protocol.wire import WireError, from_wire, to_wire
+from graphdebug.transport.endpoint import connect
+from graphdebug.transport.framing import FramingError, Parser, encode
+
+QUEUE_LIMIT = 10_000
+"""Messages that may wait to be sent; what comes beyond is counted and dropped."""
+
+CONNECT_SECONDS = 2.0
+CONFIGURE_SECONDS = 5.0
+
+_NAMES = {cls: name for name, cls in messages.EVENTS.items()}
+
+Handler = Callable[[Any], None]
+
+
+class Link:
+    """Sends events and answers requests.
+
+    Owns two threads, one that reads and one that encodes and writes; neither is traced nor suspended
+    by a debugger. ``send`` may be called from any thread, under any lock, and never blocks.
+    ``handlers`` run on the reading thread, as does ``on_close`` when the observer has gone.
+    """
+
+    def __init__(self, invitation: messages.Invitation, handlers: dict[str, Handler]) -> None:
+        self._socket = connect(invitation.endpoint, CONNECT_SECONDS)
+        self._handlers = handlers
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._dropped = 0
+        self._configured = threading.Event()
+        self.closed = threading.Event()
+        self.on_close: Callable[[], None] = lambda: None
+
+    def start(self, hello: messages.HelloEvent) -> None:
+        """Introduce this process, and wait until the observer has configured it or has gone.
+
+        Waiting here is what makes breakpoints known before the first graph runs.
+        """
+        self.send(hello)
+        for run, name in ((self._read, "reader"), (self._write, "writer")):
+            untraced_thread(run, f"graphdebug {name}").start()
+        self._configured.wait(CONFIGURE_SECONDS)
+
+    @property
+    def dropped(self) -> int:
+        """Messages dropped so far."""
+        return self._dropped
+
+    def send(self, event: object, droppable: bool = False) -> bool:
+        """Queue an event; False where there was no room for a droppable one."""
+        if self.closed.is_set():
+            return False
+        if droppable and self._queue.qsize() >= QUEUE_LIMIT:
+            self._dropped += 1
+            return False
+        self._queue.put(event)
+        return True
+
+    def close(self, flush_seconds: float = 0.0) -> None:
+        """End the connection, after sending what waits if that takes no longer than this."""
+        self._queue.put(None)
+        self.closed.wait(flush_seconds)
+        self._shut()
+
+    def abandon(self) -> None:
+        """Let go of the connection in a fork, where it belongs to the parent."""
+        self.closed.set()
+        self._socket.close()
+
+    def _shut(self) -> None:
+        self.closed.set()
+        self._configured.set()
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other side was first
+        self._socket.close()
+
+    def _write(self) -> None:
+        dropped = 0
+        try:
+            while (event := self._queue.get()) is not None:
+                self._socket.sendall(_frame(event))
+                if dropped != self._dropped and self._queue.qsize() < QUEUE_LIMIT // 2:
+                    dropped = self._dropped
+                    self._socket.sendall(_frame(messages.DroppedEvent(dropped)))
+        except OSError:
+            pass  # the observer has gone; the program goes on
+        finally:
+            self._shut()
+
+    def _read(self) -> None:
+        parser = Parser()
+        try:
+            while data := self._socket.recv(65536):
+                parser.feed(data)
+                while (message := parser.next()) is not None:
+                    self._answer(message)
+        except (OSError, FramingError):
+            pass  # the observer has gone; the program goes on
+        self.closed.set()
+        self._queue.put(None)
+        self.on_close()
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        command = str(request.get("command"))
+        response = {
+            "type": "response",
+            "request_seq": request.get("seq", 0),
+            "command": command,
+            "success": True,
+        }
+        try:
+            arguments = from_wire(messages.REQUESTS[command], request.get("arguments", {}))
+            self._handlers[command](arguments)
+        except (KeyError, WireError) as error:
+            response.update(success=False, message=f"{command}: {error}")
+        self._queue.put(response)
+        if command == "configure":
+            self._configured.set()
+
+
+def _frame(event: Any) -> bytes:
+    if isinstance(event, dict):
+        return encode(event)
+    return encode({"type": "event", "event": _NAMES[type(event)], "body": to_wire(event)})
+
+
+def untraced_thread(run: Callable[[], None], name: str) -> threading.Thread:
+    """A daemon thread that debuggers neither trace nor suspend."""
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    # pydevd looks for these two; they mean nothing to anyone else.
+    thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
+    thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+    return thread

@@ -1,0 +1,139 @@
+"""Where backends put what they see: steps, descriptions of graphs, alerts, bindings."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+
+from graphdebug.protocol import runtime as messages
+from graphdebug.protocol.model import (
+    Alert,
+    AlertKind,
+    BindingKind,
+    Framework,
+    Node,
+    Source,
+    Step,
+    StepKind,
+)
+
+GRAPHS_LIMIT = 1024
+"""Distinct descriptions remembered; the one unused for longest is described again when it returns."""
+
+Send = Callable[..., bool]
+
+
+class Recorder:
+    """Numbers steps and sends each distinct graph once.
+
+    Safe to call from any thread; the lock is held for dictionary look-ups only.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._graphs: OrderedDict[Hashable, int] = OrderedDict()
+        self._graph_numbers = itertools.count()
+        self._first_step: OrderedDict[int, int] = OrderedDict()
+        self._steps = 0
+        self._alerts = 0
+        self._bound: dict[tuple[str, int], tuple[BindingKind, str]] = {}
+
+    @property
+    def next_step(self) -> int:
+        """The index that the next step of this process will get."""
+        return self._steps
+
+    def graph(self, key: Hashable | None, describe: Callable[[], Sequence[Node]]) -> int:
+        """The number of a description; ``describe`` is called where its key wasn't seen before.
+
+        Without a key the description belongs to one step alone, as one with values does.
+        """
+        with self._lock:
+            if key is not None and key in self._graphs:
+                self._graphs.move_to_end(key)
+                return self._graphs[key]
+        nodes = tuple(describe())
+        with self._lock:
+            number = next(self._graph_numbers)
+            if key is not None:
+                self._graphs[key] = number
+                if len(self._graphs) > GRAPHS_LIMIT:
+                    self._graphs.popitem(last=False)
+            self._send(messages.GraphEvent(number, nodes, key is not None))
+            return number
+
+    def step(
+        self,
+        *,
+        kind: StepKind,
+        framework: Framework,
+        name: str,
+        source: Source | None,
+        duration_ns: int,
+        graph: int | None,
+        forward_nodes: int,
+        backward_nodes: int,
+        devices: Sequence[str],
+    ) -> int:
+        """Report a step; returns its index within this process."""
+        with self._lock:
+            index = self._steps
+            self._steps += 1
+            alerts, self._alerts = self._alerts, 0
+            detail = index if graph is None else self._first_step.setdefault(graph, index)
+            if len(self._first_step) > 2 * GRAPHS_LIMIT:
+                self._first_step.popitem(last=False)
+            step = Step(
+                index=index,
+                kind=kind,
+                framework=framework,
+                name=name,
+                source=source,
+                duration_ns=duration_ns,
+                forward_nodes=forward_nodes,
+                backward_nodes=backward_nodes,
+                devices=tuple(devices),
+                rank=rank(),
+                alerts=alerts,
+                pid=os.getpid(),
+                detail=detail,
+            )
+            self._send(messages.StepEvent(step, graph), droppable=True)
+            return index
+
+    def alert(
+        self,
+        kind: AlertKind,
+        message: str,
+        *,
+        source: Source | None = None,
+        node: int | None = None,
+    ) -> None:
+        """Report something that the user should know, within the step that is going on."""
+        with self._lock:
+            self._alerts += 1
+            self._send(messages.AlertEvent(Alert(kind, message, self._steps, node, source)))
+
+    def bind(self, path: str, lines: Sequence[int], kind: BindingKind, reason: str) -> None:
+        """Report what breakpoints on these lines do; said once for each line and kind."""
+        with self._lock:
+            new = tuple(
+                line for line in sorted(set(lines)) if self._bound.get((path, line)) != (kind, reason)
+            )
+            for line in new:
+                self._bound[path, line] = (kind, reason)
+            if new:
+                self._send(messages.BindingEvent(path, new, kind, reason))
+
+
+def rank() -> int:
+    """This process's rank, from its launcher's environment; 0 where there is none."""
+    for name in ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"):
+        value = os.environ.get(name, "")
+        if value.isdigit():
+            return int(value)
+    return 0
