@@ -1,7 +1,7 @@
 """graphdebug's additions to the Debug Adapter Protocol, as the Contract names them.
 
-Class names follow the DAP specification: ``XArguments`` for a request, ``XResponse`` for the body of
-its answer, ``XEvent`` for the body of an event.
+Class names follow the DAP specification: ``XArguments`` for a request, ``XResponse`` for the body
+of its answer, ``XEvent`` for the body of an event.
 """
 
 from __future__ import annotations

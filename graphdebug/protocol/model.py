@@ -47,7 +47,7 @@ class Tensor:
     requires_grad: bool = False
     """Whether autograd follows it."""
     value: Any = None
-    """Nested numbers, where captured and at most 16 elements."""
+    """Nested numbers, where captured and at most 16 elements; NaN and Inf as strings."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,6 @@ class Runtime:
             self.give_up(backend, "the import", error)
         else:
             presentation.install()
-            debugger.answer_without_delay()
             self._tell_state(backend, active=True)
 
     def give_up(self, backend: Backend, what: str, error: Exception) -> None:

@@ -6,11 +6,12 @@ Everything here answers quietly where debugpy isn't there, or isn't as this was 
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import functools
 import socket
 import sys
 from types import CodeType, FrameType, FunctionType
+from typing import Any
 
 problems: list[str] = []
 """What of debugpy didn't fit, and what therefore stays off."""
@@ -43,9 +44,11 @@ def stop_at(frame: FrameType, name: str) -> None:
 @functools.lru_cache(maxsize=256)
 def _stopper(filename: str, line: int, name: str) -> CodeType:
     """The code of a function, at one line of a file, that calls its argument."""
+    import ast  # not before it's needed: this module is loaded at the start of each debuggee
+
     module = ast.parse("def stop(__graphdebug_stop__): __graphdebug_stop__()")
     for node in ast.walk(module):
-        if hasattr(node, "lineno"):
+        if isinstance(node, (ast.stmt, ast.expr, ast.arg)):
             node.lineno = node.end_lineno = line
             node.col_offset = node.end_col_offset = 0
     code = next(
@@ -57,18 +60,29 @@ def _stopper(filename: str, line: int, name: str) -> CodeType:
 
 
 def answer_without_delay() -> None:
-    """Switch Nagle's algorithm off on pydevd's socket.
+    """Switch Nagle's algorithm off on the socket that pydevd answers on.
 
-    pydevd sends each message in two parts, so that the second waits 40 ms for the peer's delayed
-    acknowledgement (facts: 44 ms a request against 1 to 2 ms).
+    pydevd sends each message in two parts, so that the second waits for the peer's delayed
+    acknowledgement: 44 ms a request, against 1 to 2 ms without. Called by ``bootstrap`` when pydevd
+    has been imported, before it connects.
     """
-    pydevd = sys.modules.get("pydevd")
+    import pydevd
+
     try:
-        writer = pydevd.get_global_debugger().writer if pydevd else None
-        if writer is not None:
-            writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        original = pydevd.PyDB.initialize_network
+        if "sock" not in original.__code__.co_varnames[1:2]:
+            raise TypeError("PyDB.initialize_network takes another first argument")
     except Exception as error:
-        _unfit("a slow answer to each request stays", error)
+        _unfit("the slow answer to each request stays", error)
+        return
+
+    @functools.wraps(original)
+    def initialize_network(self: Any, sock: Any, *args: Any, **kwargs: Any) -> Any:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return original(self, sock, *args, **kwargs)
+
+    pydevd.PyDB.initialize_network = initialize_network
 
 
 def present(string_provider: type, resolver: type) -> None:

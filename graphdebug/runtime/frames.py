@@ -40,7 +40,7 @@ def user_frame(frame: FrameType | None = None) -> FrameType | None:
     """The innermost frame of the user's, from ``frame`` (the caller's by default) outwards."""
     frame = frame or sys._getframe(1)
     while frame is not None and not is_user_file(frame.f_code.co_filename):
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return frame
 
 

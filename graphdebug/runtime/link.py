@@ -121,7 +121,7 @@ class Link:
             "success": True,
         }
         try:
-            arguments = from_wire(messages.REQUESTS[command], request.get("arguments", {}))
+            arguments: Any = from_wire(messages.REQUESTS[command], request.get("arguments", {}))
             self._handlers[command](arguments)
         except (KeyError, WireError) as error:
             response.update(success=False, message=f"{command}: {error}")

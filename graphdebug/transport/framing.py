@@ -121,7 +121,7 @@ def _content_length(header: bytes) -> int:
 def _decode(body: bytes) -> Message:
     try:
         message = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BodyError(f"not JSON: {error}") from None
     if not isinstance(message, dict):
         raise BodyError(f"a JSON object is expected, not {type(message).__name__}")

@@ -1,9 +1,11 @@
 """Carries graphdebug into a program: the interpreter imports this at start-up, from PYTHONPATH.
 
 It leaves ``sys.path`` as it would have been, runs the ``sitecustomize`` that it stands in front of,
-and waits until the program imports a framework. A program that imports none never loads more of
-graphdebug than this file. Not imported by any other part.
+and waits until the program imports a framework, or debugpy its tracer. A program that imports
+neither never loads more of graphdebug than this file. Not imported by any other part.
 """
+
+# mypy: ignore-errors
 
 
 def _boot() -> None:
@@ -18,28 +20,28 @@ def _boot() -> None:
     class Loader:
         """Runs the framework's own loader, then tells the runtime."""
 
-        def __init__(self, loader):  # type: ignore[no-untyped-def]
+        def __init__(self, loader):
             self._loader = loader
 
-        def __getattr__(self, name):  # type: ignore[no-untyped-def]
+        def __getattr__(self, name):
             return getattr(self._loader, name)
 
-        def create_module(self, spec):  # type: ignore[no-untyped-def]
+        def create_module(self, spec):
             return self._loader.create_module(spec)
 
-        def exec_module(self, module):  # type: ignore[no-untyped-def]
+        def exec_module(self, module):
             module.__spec__.loader = module.__loader__ = self._loader
             self._loader.exec_module(module)
             imported(module.__name__)
 
     class Finder:
-        """Finds what the other finders find, for frameworks only."""
+        """Finds what the other finders find, for those few names only."""
 
-        busy: set = set()  # noqa: RUF012
+        busy = set()  # noqa: RUF012
 
         @classmethod
-        def find_spec(cls, name, path=None, target=None):  # type: ignore[no-untyped-def]
-            if name not in ("torch", "tensorflow", "keras") or name in cls.busy:
+        def find_spec(cls, name, path=None, target=None):
+            if name not in ("torch", "tensorflow", "keras", "pydevd") or name in cls.busy:
                 return None
             cls.busy.add(name)
             try:
@@ -61,9 +63,14 @@ def _boot() -> None:
                 module = importlib.util.module_from_spec(spec)
                 sys.modules["graphdebug"] = module
                 spec.loader.exec_module(module)
-            from graphdebug.runtime import boot
+            if name == "pydevd":
+                from graphdebug.runtime import debugger
 
-            boot.framework_imported(name)
+                debugger.answer_without_delay()
+            else:
+                from graphdebug.runtime import boot
+
+                boot.framework_imported(name)
         except Exception as error:
             print(f"graphdebug: {name} is not observed: {error!r}", file=sys.stderr)
 

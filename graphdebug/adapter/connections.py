@@ -1,0 +1,158 @@
+"""Where DAP messages come from and go to: this process's stdio, a socket, a child process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import socket
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+
+from graphdebug.transport.framing import (
+    BodyError,
+    FramingError,
+    Message,
+    OversizeError,
+    Parser,
+    encode,
+)
+
+CHUNK = 65536
+
+
+class Fault(Exception):
+    """Something came that isn't a message; ``fatal`` where nothing can be read after it."""
+
+    def __init__(self, reason: str, fatal: bool) -> None:
+        super().__init__(reason)
+        self.fatal = fatal
+
+
+class Connection(ABC):
+    """Messages both ways. All methods are called on the loop."""
+
+    def __init__(self) -> None:
+        self._parser = Parser()
+
+    async def messages(self) -> AsyncIterator[Message | Fault]:
+        """What comes, in order, until the other side closes or sends what isn't DAP."""
+        while data := await self._read():
+            self._parser.feed(data)
+            while True:
+                try:
+                    message = self._parser.next()
+                except (BodyError, OversizeError) as error:
+                    yield Fault(str(error), fatal=False)
+                    continue
+                except FramingError as error:
+                    yield Fault(str(error), fatal=True)
+                    return
+                if message is None:
+                    break
+                yield message
+        if self._parser.partial:
+            yield Fault("the stream ended in the middle of a message", fatal=True)
+
+    @abstractmethod
+    async def _read(self) -> bytes:
+        """Some bytes; none at the end."""
+
+    @abstractmethod
+    def send(self, message: Message) -> None:
+        """Queue a message; nothing happens after the other side has gone."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Send what is queued, then close."""
+
+
+class StreamConnection(Connection):
+    """Over asyncio's streams: a socket, or a child's stdio."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__()
+        self._reader = reader
+        self._writer = writer
+        sock = writer.get_extra_info("socket")
+        if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._reader.read(CHUNK)
+        except OSError:
+            return b""
+
+    def send(self, message: Message) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(encode(message))
+
+    async def close(self) -> None:
+        try:
+            self._writer.close()
+            await self._writer.wait_closed()
+        except OSError:
+            pass  # the other side was first
+
+
+class StdioConnection(Connection):
+    """This process's stdin and stdout.
+
+    Owns two daemon threads, one that reads and one that writes, since pipes can't be awaited on every
+    system and a client that doesn't read mustn't hold up the loop. What anything else here prints
+    goes to stderr, not between the messages.
+    """
+
+    FLUSH_SECONDS = 2.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._incoming: asyncio.Queue[bytes] = asyncio.Queue()
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._input = os.dup(0)
+        self._output = os.dup(1)
+        devnull = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(devnull, 0)
+        os.close(devnull)
+        os.dup2(2, 1)
+        self._writer = threading.Thread(target=self._write_all, name="stdout", daemon=True)
+        self._writer.start()
+        threading.Thread(target=self._read_all, name="stdin", daemon=True).start()
+
+    def _read_all(self) -> None:
+        try:
+            while data := os.read(self._input, CHUNK):
+                self._loop.call_soon_threadsafe(self._incoming.put_nowait, data)
+            self._loop.call_soon_threadsafe(self._incoming.put_nowait, b"")
+        except (OSError, RuntimeError):
+            pass  # the loop has closed: the session is over
+
+    def _write_all(self) -> None:
+        try:
+            while (data := self._outgoing.get()) is not None:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(self._output, view) :]
+        except OSError:
+            pass  # the client has gone; its stdin tells the loop
+
+    async def _read(self) -> bytes:
+        return await self._incoming.get()
+
+    def send(self, message: Message) -> None:
+        self._outgoing.put(encode(message))
+
+    async def close(self) -> None:
+        self._outgoing.put(None)
+        await asyncio.to_thread(self._writer.join, self.FLUSH_SECONDS)
+        if not self._writer.is_alive():
+            os.close(self._output)
+
+
+def complain(text: str) -> None:
+    """One line on stderr, for whoever started the adapter."""
+    print(f"graphdebug: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,103 @@
+"""Puts the parts of a session together and runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphdebug.adapter.bindings import Bindings
+from graphdebug.adapter.breakpoints import Breakpoints
+from graphdebug.adapter.connections import Connection
+from graphdebug.adapter.lifecycle import Lifecycle
+from graphdebug.adapter.records import Records
+from graphdebug.adapter.runtimes import Observer, Runtime, Runtimes
+from graphdebug.adapter.session import Session
+from graphdebug.adapter.steps import Steps
+from graphdebug.adapter.stops import Stops
+from graphdebug.adapter.unanswered import Unanswered
+from graphdebug.adapter.upstream import Upstream
+from graphdebug.protocol import runtime as messages
+from graphdebug.transport.framing import Message
+
+
+class DebugAdapter(Observer):
+    """One client's session, and what the runtimes say in it."""
+
+    def __init__(self, client: Connection, upstream: Upstream) -> None:
+        self.session = Session(client, upstream)
+        self._steps = Steps()
+        self._breakpoints = Breakpoints()
+        self._runtimes = Runtimes(self)
+        self._lifecycle = Lifecycle(self.session, lambda: self._runtimes)
+        self._bindings = Bindings(self.session, self._breakpoints, self._runtimes)
+        self._records = Records(
+            self.session, self._steps, self._runtimes, lambda: self._lifecycle.configuration
+        )
+        self._stops = Stops(
+            self.session,
+            self._breakpoints,
+            self._runtimes,
+            self._steps,
+            self._bindings.corrected,
+        )
+        self.session.parts = [
+            self,
+            self._lifecycle,
+            self._bindings,
+            self._stops,
+            self._records,
+            Unanswered(self.session),
+        ]
+
+    async def run(self) -> int:
+        """Until the session is over; the exit code."""
+        try:
+            await self._runtimes.start()
+            await self.session.run()
+        finally:
+            await self._runtimes.close()
+        return self.session.exit_code
+
+    async def terminated_event(self, event: Message) -> None:
+        """The program is over: what it still had to say comes first."""
+        await self._runtimes.drained(1.0)
+        self._records.flush()
+        self.session.to_client(event)
+
+    def configuration(self) -> messages.ConfigureArguments:
+        return messages.ConfigureArguments(
+            self._lifecycle.configuration, self._breakpoints.for_runtime()
+        )
+
+    def received(self, runtime: Runtime, event: Any) -> None:
+        if isinstance(event, messages.GraphEvent):
+            self._steps.add_graph(runtime.number, event.graph, event.nodes, event.shared)
+        elif isinstance(event, messages.StepEvent):
+            self._records.step(runtime, event)
+        elif isinstance(event, messages.BoundaryEvent):
+            self._records.flush()
+            self._stops.boundary(runtime, event)
+        elif isinstance(event, messages.BindingEvent):
+            self._bindings.corrected(event)
+        elif isinstance(event, messages.AlertEvent):
+            self._records.alert(runtime, event)
+        elif isinstance(event, messages.DroppedEvent):
+            self._records.dropped()
+        elif isinstance(event, messages.PublishedEvent):
+            self._records.published(event)
+        elif isinstance(event, messages.LogEvent):
+            self.session.event(
+                "output",
+                {
+                    "category": "stdout",
+                    "output": event.text + "\n",
+                    "source": {"path": event.source.path},
+                    "line": event.source.line,
+                },
+            )
+
+
+async def serve(client: Connection, options: Sequence[str], leave_endpoints: bool) -> int:
+    """Run one session; the exit code. ``options`` are passed on to debugpy's adapter."""
+    upstream = await Upstream.start(options, leave_endpoints)
+    return await DebugAdapter(client, upstream).run()

@@ -1,0 +1,94 @@
+"""How a session begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from graphdebug.adapter import configuration, injection
+from graphdebug.adapter.runtimes import Runtimes
+from graphdebug.adapter.session import Session
+from graphdebug.protocol.dap import Configuration
+from graphdebug.transport.framing import Message
+
+DISCONNECT_SECONDS = 3.0
+"""How long debugpy may take to let the program go before it is ended without it."""
+
+
+class Lifecycle:
+    """initialize, launch, attach, disconnect."""
+
+    def __init__(self, session: Session, runtimes: Callable[[], Runtimes]) -> None:
+        self._session = session
+        self._runtimes = runtimes
+        self._pid: int | None = None
+        self._launched = False
+        self.configuration = Configuration()
+
+    def launch_request(self, request: Message) -> None:
+        """Check what can be checked, and let the runtime travel in the environment."""
+        arguments = request.get("arguments") or {}
+        try:
+            self.configuration = configuration.parse(arguments)
+            configuration.check_program(arguments)
+        except configuration.BadConfiguration as error:
+            return self._session.fail(request, str(error))
+        self._name_unknown(arguments)
+        base = {**os.environ, **(arguments.get("env") or {})}
+        invitation = self._runtimes().invitation(self.configuration)
+        self._launched = True
+        return self._session.forward(
+            request,
+            arguments=configuration.for_debugpy(
+                arguments, injection.environment(invitation, base)
+            ),
+        )
+
+    def attach_request(self, request: Message) -> None:
+        """debugpy attaches; the runtime is there only if the program was started with it."""
+        arguments = request.get("arguments") or {}
+        try:
+            self.configuration = configuration.parse(arguments)
+        except configuration.BadConfiguration as error:
+            return self._session.fail(request, str(error))
+        self._name_unknown(arguments)
+        return self._session.forward(
+            request, arguments=configuration.for_debugpy(arguments, {})
+        )
+
+    def process_event(self, event: Message) -> None:
+        """Remember which process was launched."""
+        self._pid = event["body"].get("systemProcessId")
+        self._session.to_client(event)
+
+    async def disconnect_request(self, request: Message) -> None:
+        """debugpy lets the program go; where it can't, since a request hangs, we end it."""
+        arguments = request.get("arguments") or {}
+        try:
+            response = await asyncio.wait_for(
+                self._session.forwarded(request), DISCONNECT_SECONDS
+            )
+        except asyncio.TimeoutError:
+            if self._launched and arguments.get("terminateDebuggee", True):
+                self._kill()
+            response = {
+                "type": "response",
+                "command": "disconnect",
+                "request_seq": request["seq"],
+                "success": True,
+            }
+        self._session.to_client(response)
+        self._session.end()
+
+    def _kill(self) -> None:
+        if self._pid is not None:
+            with contextlib.suppress(OSError):
+                os.kill(self._pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def _name_unknown(self, arguments: dict[str, Any]) -> None:
+        for sentence in configuration.unknown(arguments):
+            self._session.output(sentence)

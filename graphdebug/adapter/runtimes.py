@@ -1,0 +1,183 @@
+"""The runtimes of a session: the processes that were invited and came."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from abc import ABC, abstractmethod
+from typing import Any
+
+from graphdebug.adapter.connections import Fault, StreamConnection
+from graphdebug.protocol import runtime as messages
+from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.model import Backend, Rank
+from graphdebug.protocol.wire import WireError, from_wire, to_wire
+from graphdebug.transport.endpoint import Listener, new_token, same_token
+
+ANSWER_SECONDS = 2.0
+"""How long a runtime may take to answer; its thread answers at once unless the process is stopped."""
+
+
+class Observer(ABC):
+    """Who wants to know what the runtimes say. Called on the loop."""
+
+    @abstractmethod
+    def configuration(self) -> messages.ConfigureArguments:
+        """What a runtime that just came is told."""
+
+    @abstractmethod
+    def received(self, runtime: Runtime, event: Any) -> None:
+        """An event came; one of the dataclasses of ``protocol.runtime.EVENTS``."""
+
+
+class Runtime:
+    """The link to one process."""
+
+    def __init__(self, number: int, connection: StreamConnection) -> None:
+        self.number = number
+        self.hello: messages.HelloEvent | None = None
+        self.backends: dict[str, Backend] = {}
+        self.steps = 0
+        self.dropped = 0
+        self._connection = connection
+        self._seq = 0
+        self._waiting: dict[int, asyncio.Future[bool]] = {}
+
+    @property
+    def rank(self) -> Rank:
+        """What the client is told of this process."""
+        assert self.hello is not None
+        return Rank(
+            self.hello.rank, self.hello.pid, self.steps, tuple(self.backends.values())
+        )
+
+    async def request(self, command: str, arguments: Any) -> bool:
+        """Ask, and wait a while for the answer; whether there was one."""
+        self._seq += 1
+        seq = self._seq
+        future = self._waiting[seq] = asyncio.get_running_loop().create_future()
+        self._connection.send(
+            {"type": "request", "seq": seq, "command": command, "arguments": to_wire(arguments)}
+        )
+        try:
+            return await asyncio.wait_for(future, ANSWER_SECONDS)
+        except asyncio.TimeoutError:
+            return False
+        finally:
+            self._waiting.pop(seq, None)
+
+    def answered(self, response: dict[str, Any]) -> None:
+        """An answer came."""
+        future = self._waiting.get(response.get("request_seq", 0))
+        if future is not None and not future.done():
+            future.set_result(bool(response.get("success")))
+
+    def gone(self) -> None:
+        """The process has gone: nobody waits for it."""
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_result(False)
+
+
+class Runtimes:
+    """Listens for invited processes and keeps those that are here, and what those that left did."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._listener = Listener()
+        self._token = new_token()
+        self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Future[Any]] = set()
+        self.all: list[Runtime] = []
+        self.here: list[Runtime] = []
+
+    async def start(self) -> None:
+        """Let them come."""
+        start = (
+            asyncio.start_unix_server
+            if self._listener.endpoint.startswith("unix:")
+            else asyncio.start_server
+        )
+        self._server = await start(self._serve, sock=self._listener.socket)
+
+    def invitation(self, configuration: Configuration) -> messages.Invitation:
+        """What a process needs to come here."""
+        return messages.Invitation(self._listener.endpoint, self._token, configuration)
+
+    async def tell(self, command: str, arguments: Any) -> None:
+        """Send a request to each runtime that is here, and wait until they have it."""
+        await asyncio.gather(*(item.request(command, arguments) for item in self.here))
+
+    async def close(self) -> None:
+        """Let nobody come any more, and let go of those that are here."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        self._listener.close()
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until the runtimes have said all they had to say, and left."""
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=seconds)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        connection = StreamConnection(reader, writer)
+        runtime = Runtime(len(self.all), connection)
+        try:
+            async for message in connection.messages():
+                if isinstance(message, Fault) or not self._receive(runtime, message):
+                    break
+        except asyncio.CancelledError:
+            pass  # the session is over
+        finally:
+            runtime.gone()
+            if runtime in self.here:
+                self.here.remove(runtime)
+            self._serving.discard(task)
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await connection.close()
+
+    def _receive(self, runtime: Runtime, message: dict[str, Any]) -> bool:
+        """Handle one message; False for one that nobody who was invited sends."""
+        if message.get("type") == "response":
+            runtime.answered(message)
+            return True
+        try:
+            event: Any = from_wire(messages.EVENTS[message["event"]], message.get("body"))
+        except (KeyError, TypeError, WireError):
+            return runtime.hello is not None
+        if runtime.hello is None:
+            return self._welcome(runtime, event)
+        if isinstance(event, messages.BackendEvent):
+            runtime.backends[event.backend.name] = event.backend
+        elif isinstance(event, messages.DroppedEvent):
+            runtime.dropped = event.count
+        elif isinstance(event, messages.StepEvent):
+            runtime.steps += 1
+        self._observer.received(runtime, event)
+        return True
+
+    def _welcome(self, runtime: Runtime, event: object) -> bool:
+        if not isinstance(event, messages.HelloEvent) or not same_token(event.token, self._token):
+            return False
+        runtime.hello = event
+        self.all.append(runtime)
+        self.here.append(runtime)
+        configured = asyncio.ensure_future(
+            runtime.request("configure", self._observer.configuration())
+        )
+        self._serving.add(configured)
+        configured.add_done_callback(self._serving.discard)
+        self._observer.received(runtime, event)
+        return True
+
+
+def same_path(one: str, other: str) -> bool:
+    """Whether two paths name the same file, as breakpoints compare them."""
+    return one == other or os.path.realpath(one) == os.path.realpath(other)

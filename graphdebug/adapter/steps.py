@@ -1,0 +1,103 @@
+"""The steps of a debug session, of all its processes, and the nodes that they consist of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from graphdebug.protocol.dap import GraphdebugNodesArguments
+from graphdebug.protocol.model import Alert, Node, Step
+
+RECORDS_LIMIT = 256
+"""Descriptions that belong to one step alone (they hold values) kept for each process."""
+
+
+class UnknownStep(LookupError):
+    """There is no such step or node; says which there are."""
+
+
+class Steps:
+    """All steps in the order in which they came, each with a reference to its description.
+
+    ``source`` names the process that a step came from; steps and graphs are numbered by each process
+    for itself, and by their place here for the client.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[Step] = []
+        self._graph_of: list[tuple[int, int] | None] = []
+        self._graphs: dict[tuple[int, int], tuple[Node, ...]] = {}
+        self._own: dict[int, list[int]] = {}
+        self._place: dict[tuple[int, int], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def add_graph(self, process: int, graph: int, nodes: tuple[Node, ...], shared: bool) -> None:
+        """Keep a description; of those that one step alone has, the oldest go."""
+        self._graphs[process, graph] = nodes
+        if not shared:
+            own = self._own.setdefault(process, [])
+            own.append(graph)
+            if len(own) > RECORDS_LIMIT:
+                del self._graphs[process, own.pop(0)]
+
+    def add(self, process: int, step: Step, graph: int | None) -> Step:
+        """Keep a step; returns it as the client sees it."""
+        index = len(self._steps)
+        self._place[process, step.index] = index
+        detail = self._place.get((process, step.detail), index)
+        placed = replace(step, index=index, detail=detail)
+        self._steps.append(placed)
+        self._graph_of.append(None if graph is None else (process, graph))
+        return placed
+
+    def place(self, process: int, step: int) -> int | None:
+        """The client's index of a process's step; None where it isn't here (yet)."""
+        return self._place.get((process, step))
+
+    def placed_alert(self, process: int, alert: Alert) -> Alert:
+        """The alert as the client sees it. The step it belongs to may be still going on."""
+        if alert.step is None:
+            return alert
+        place = self._place.get((process, alert.step), len(self._steps))
+        return replace(alert, step=place)
+
+    def between(self, begin: int, end: int | None) -> Sequence[Step]:
+        """Steps from ``begin`` up to, not including, ``end``."""
+        return self._steps[max(0, begin) : end if end is None else max(0, end)]
+
+    def nodes(self, wanted: GraphdebugNodesArguments, same: Callable[[str, str], bool]) -> list[Node]:
+        """All nodes of a step that pass the filters; paging is the caller's.
+
+        ``same`` compares two paths. Raises UnknownStep.
+        """
+        return [
+            node
+            for node in self._description(wanted.step)
+            if (wanted.phase is None or node.phase == wanted.phase)
+            and (
+                wanted.path is None
+                or (node.source is not None and same(node.source.path, wanted.path))
+            )
+            and (
+                wanted.line is None or (node.source is not None and node.source.line == wanted.line)
+            )
+        ]
+
+    def node(self, step: int, node: int) -> Node:
+        """One node. Raises UnknownStep."""
+        nodes = self._description(step)
+        if not 0 <= node < len(nodes):
+            raise UnknownStep(f"step {step} has {len(nodes)} nodes; there is no node {node}")
+        return nodes[node]
+
+    def in_step(self, step: int, nodes: Sequence[Node]) -> list[Node]:
+        """Nodes as the client sees them."""
+        return [replace(node, step=step) for node in nodes]
+
+    def _description(self, step: int) -> tuple[Node, ...]:
+        if not 0 <= step < len(self._steps):
+            raise UnknownStep(f"there are {len(self._steps)} steps; there is no step {step}")
+        graph = self._graph_of[step]
+        return () if graph is None else self._graphs.get(graph, ())

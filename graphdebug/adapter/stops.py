@@ -1,0 +1,219 @@
+"""Stops: which of them are ours, what they say, and what they show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from graphdebug.adapter.breakpoints import Breakpoints
+from graphdebug.adapter.references import References
+from graphdebug.adapter.runtimes import Runtime, Runtimes, same_path
+from graphdebug.adapter.session import Session
+from graphdebug.adapter.steps import Steps, UnknownStep
+from graphdebug.adapter.threads import Threads
+from graphdebug.protocol.model import Node
+from graphdebug.protocol.runtime import BindingEvent, BoundaryEvent, ResumeArguments
+from graphdebug.transport.framing import Message
+
+LOOK_UP_SECONDS = 1.0
+"""How long a stop waits for debugpy to say where it is; the stop is passed on without that then."""
+
+BUILDING = "tensors are symbolic here: the graph is being built, and no value exists before it runs"
+
+PLACE = "__import__('sys').modules['graphdebug.runtime.boot'].place()"
+"""Evaluated in the stopped thread: ``building`` or ``eager``."""
+
+EAGER = "stops each time this line runs: it was seen to run eagerly"
+
+
+@dataclass(frozen=True)
+class _Boundary:
+    """A boundary that a thread waits at, or stopped at."""
+
+    runtime: Runtime
+    event: BoundaryEvent
+
+
+class Stops:
+    """Annotates debugpy's ``stopped`` events, and answers for what is shown at ours."""
+
+    def __init__(
+        self,
+        session: Session,
+        breakpoints: Breakpoints,
+        runtimes: Runtimes,
+        steps: Steps,
+        corrected: Callable[[BindingEvent], None],
+    ) -> None:
+        self._session = session
+        self._breakpoints = breakpoints
+        self._runtimes = runtimes
+        self._steps = steps
+        self._corrected = corrected
+        self._references = References()
+        self._threads = Threads()
+        self._expected: list[_Boundary] = []
+        self._frames: dict[int, tuple[int, BoundaryEvent, list[Node]]] = {}
+
+    # From the runtimes
+
+    def boundary(self, runtime: Runtime, event: BoundaryEvent) -> None:
+        """A graph run that a breakpoint is bound to is over: its thread may stop now."""
+        self._expected.append(_Boundary(runtime, event))
+        self._session.start(self._resume(runtime, event))
+
+    async def _resume(self, runtime: Runtime, event: BoundaryEvent) -> None:
+        await runtime.request("resume", ResumeArguments(event.boundary, True))
+
+    # From debugpy
+
+    async def stopped_event(self, message: Message) -> None:
+        """Say what kind of stop it is, once the place is known."""
+        body = message["body"]
+        if self._expected or self._observed():
+            try:
+                await asyncio.wait_for(self._annotate(body), LOOK_UP_SECONDS)
+            except (asyncio.TimeoutError, asyncio.CancelledError, KeyError):
+                pass  # the stop matters more than what we could say of it
+        self._session.to_client(message)
+
+    def continued_event(self, message: Message) -> None:
+        """What was shown at the stop is gone."""
+        self._frames.clear()
+        self._session.to_client(message)
+
+    def thread_event(self, message: Message) -> None:
+        """A thread began or ended. Its name is asked for now: at a stop it would cost the client."""
+        self._threads.changed(message["body"])
+        self._session.to_client(message)
+        self._session.start(self._refresh_threads())
+
+    async def _annotate(self, body: dict[str, Any]) -> None:
+        top = await self._top_frame(body["threadId"])
+        if top is None:
+            return
+        boundary = self._take(top)
+        if boundary is not None:
+            self._at_boundary(body, top, boundary)
+        elif body.get("reason") in ("breakpoint", "step", "function breakpoint"):
+            await self._at_line(body, top)
+
+    async def _top_frame(self, thread: int) -> dict[str, Any] | None:
+        response = await self._session.upstream.ask(
+            "stackTrace", threadId=thread, startFrame=0, levels=1
+        )
+        frames = response.get("body", {}).get("stackFrames") or [None]
+        top: dict[str, Any] | None = frames[0]
+        return top
+
+    def _take(self, top: dict[str, Any]) -> _Boundary | None:
+        """The boundary that this frame stands at, if one was announced."""
+        path = (top.get("source") or {}).get("path") or ""
+        for boundary in self._expected:
+            frame = boundary.event.frame
+            if frame.line == top["line"] and same_path(frame.path, path):
+                self._expected.remove(boundary)
+                return boundary
+        return None
+
+    def _at_boundary(
+        self, body: dict[str, Any], top: dict[str, Any], boundary: _Boundary
+    ) -> None:
+        event = boundary.event
+        step = self._steps.place(boundary.runtime.number, event.step)
+        nodes: list[Node] = []
+        if step is not None:
+            for index in event.executions:
+                try:
+                    nodes.append(self._steps.node(step, index))
+                except UnknownStep:
+                    break
+        self._frames[top["id"]] = (step or 0, event, nodes)
+        body.update(
+            reason="breakpoint",
+            description="Graph boundary",
+            text=event.text,
+            hitBreakpointIds=[
+                bound.id
+                for line in event.lines
+                for bound in self._breakpoints.at(line.path, line.line)
+                if bound.id is not None
+            ],
+        )
+
+    async def _at_line(self, body: dict[str, Any], top: dict[str, Any]) -> None:
+        """A stop of debugpy's: does Python run the program here, or build a graph?"""
+        path = (top.get("source") or {}).get("path") or ""
+        here = self._breakpoints.at(path, top["line"])
+        if not self._observed("tensorflow"):
+            return
+        place = await self._session.upstream.ask(
+            "evaluate", expression=PLACE, frameId=top["id"], context="hover"
+        )
+        if not place.get("success"):
+            return
+        if "building" in place["body"]["result"]:
+            body.update(description="Building graph", text=BUILDING)
+        elif any(bound.kind == "boundary" for bound in here) and body["reason"] == "breakpoint":
+            self._corrected(BindingEvent(path, (top["line"],), "line", EAGER))
+
+    def _observed(self, framework: str | None = None) -> bool:
+        return any(
+            backend.active and framework in (None, backend.name)
+            for runtime in self._runtimes.here
+            for backend in runtime.backends.values()
+        )
+
+    # For the client
+
+    def threads_request(self, request: Message) -> None:
+        """From what is known while a slow request holds debugpy's adapter up."""
+        if self._threads.known and self._session.upstream.busy:
+            self._session.reply(request, self._threads.body())
+        else:
+            self._session.forward(request, self._threads.answered)
+
+    async def _refresh_threads(self) -> None:
+        response = await self._session.upstream.ask("threads")
+        if response.get("success"):
+            self._threads.answered(response["body"])
+
+    def scopes_request(self, request: Message) -> None:
+        """At a boundary, the recorded executions come after the frame's own scopes."""
+        shown = self._frames.get(request["arguments"]["frameId"])
+        if shown is None:
+            return self._session.forward(request)
+        _, event, nodes = shown
+        nodes_in_step = self._steps.in_step(shown[0], nodes)
+
+        def patch(body: dict[str, Any]) -> None:
+            body["scopes"].append(
+                {
+                    "name": f"Graph run: {len(nodes)} executions",
+                    "variablesReference": self._references.executions(nodes_in_step),
+                    "indexedVariables": len(nodes),
+                    "expensive": False,
+                    **({"source": {"path": event.lines[0].path}} if event.lines else {}),
+                }
+            )
+
+        return self._session.forward(request, patch)
+
+    def variables_request(self, request: Message) -> None:
+        """Ours, or debugpy's."""
+        arguments = request["arguments"]
+        if not self._references.owns(arguments["variablesReference"]):
+            return self._session.forward(request)
+        return self._session.reply(request, {"variables": self._references.variables(arguments)})
+
+    def setVariable_request(self, request: Message) -> None:
+        """What was recorded can't be changed."""
+        if not self._references.owns(request["arguments"].get("variablesReference")):
+            return self._session.forward(request)
+        return self._session.fail(request, "a recorded value can't be changed: the run is over")
+
+    def setExpression_request(self, request: Message) -> None:
+        """debugpy's, whatever frame it is."""
+        self._session.forward(request)

@@ -1,0 +1,40 @@
+"""Requests that debugpy's adapter never answers: they are answered here and never reach it."""
+
+from __future__ import annotations
+
+from graphdebug.adapter.session import Session
+from graphdebug.transport.framing import Message
+
+
+class Unanswered:
+    """``cancel``, ``dataBreakpointInfo`` and others that pydevd hasn't."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def cancel_request(self, request: Message) -> None:
+        """Nothing here can be cancelled; DAP lets that be said by doing nothing."""
+        self._session.reply(request)
+
+    def dataBreakpointInfo_request(self, request: Message) -> None:
+        """No data breakpoint can be set."""
+        self._session.reply(
+            request, {"dataId": None, "description": "data breakpoints aren't supported"}
+        )
+
+    def loadedSources_request(self, request: Message) -> None:
+        """The client has the sources already."""
+        self._session.reply(request, {"sources": []})
+
+    def _unsupported(self, request: Message) -> None:
+        self._session.fail(request, f'"{request["command"]}" is not supported for Python programs')
+
+    disassemble_request = _unsupported
+    readMemory_request = _unsupported
+    writeMemory_request = _unsupported
+    restartFrame_request = _unsupported
+    stepBack_request = _unsupported
+    reverseContinue_request = _unsupported
+    setDataBreakpoints_request = _unsupported
+    setInstructionBreakpoints_request = _unsupported
+    terminateThreads_request = _unsupported

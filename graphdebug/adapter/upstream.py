@@ -1,0 +1,110 @@
+"""debugpy's adapter, which does all that debugpy does: a child process, spoken to over its stdio."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphdebug.adapter.connections import Connection, Fault, StreamConnection
+from graphdebug.transport.framing import Message
+
+Answered = Callable[[Message], None]
+
+EXIT_SECONDS = 5.0
+"""How long debugpy's adapter may take to end once its stdin is closed."""
+
+
+class Upstream:
+    """Requests to debugpy's adapter, and what it sends.
+
+    ``forwarded`` messages (everything but answers to ``ask``) come out of ``messages`` in the order
+    in which they were sent; an answer to ``ask`` goes straight to who asked, so that the handling of
+    a message may ask on.
+    """
+
+    def __init__(self, connection: Connection, process: Process | None) -> None:
+        self._connection = connection
+        self.process = process
+        self._seq = 0
+        self._pending: dict[int, tuple[str, Answered]] = {}
+        self._asked: dict[int, asyncio.Future[Message]] = {}
+
+    @classmethod
+    async def start(cls, options: Sequence[str], leave_endpoints: bool) -> Upstream:
+        """Start ``python -m debugpy.adapter`` with these options.
+
+        ``leave_endpoints``: whether it writes the endpoints file that DEBUGPY_ADAPTER_ENDPOINTS
+        names.
+        """
+        environment = dict(os.environ)
+        if not leave_endpoints:
+            environment.pop("DEBUGPY_ADAPTER_ENDPOINTS", None)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "debugpy.adapter", *options,
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment,
+        )  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+        return cls(StreamConnection(process.stdout, process.stdin), process)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request that holds up those after it waits for its answer.
+
+        debugpy's adapter handles one request at a time, but for ``evaluate``.
+        """
+        return any(command != "evaluate" for command, _ in self._pending.values())
+
+    def send(self, message: Message) -> None:
+        """Pass a response or an event of the client on."""
+        self._connection.send(message)
+
+    def request(self, message: Message, answered: Answered) -> None:
+        """Send a request; ``answered`` gets its response, among the forwarded messages."""
+        self._seq += 1
+        self._pending[self._seq] = message["command"], answered
+        self._connection.send({**message, "seq": self._seq})
+
+    async def ask(self, command: str, **arguments: Any) -> Message:
+        """A request of our own; its response."""
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._seq += 1
+        self._asked[self._seq] = future
+        self._connection.send(
+            {"type": "request", "seq": self._seq, "command": command, "arguments": arguments}
+        )
+        return await future
+
+    async def pump(self, inbox: asyncio.Queue[Message | None]) -> None:
+        """Put what comes, but for answers to ``ask``, into ``inbox``; None at the end."""
+        async for message in self._connection.messages():
+            if isinstance(message, Fault):
+                continue
+            future = self._asked.pop(message.get("request_seq", 0), None)
+            if future is None:
+                inbox.put_nowait(message)
+            elif not future.done():
+                future.set_result(message)
+        for future in self._asked.values():
+            future.cancel()
+        inbox.put_nowait(None)
+
+    def answered(self, response: Message) -> None:
+        """Hand a forwarded response to who sent the request."""
+        _, answered = self._pending.pop(response["request_seq"], ("", None))
+        if answered is not None:
+            answered(response)
+
+    async def close(self) -> None:
+        """Close its stdin, which ends it; kill it if it doesn't."""
+        await self._connection.close()
+        if self.process is None:
+            return
+        try:
+            await asyncio.wait_for(self.process.wait(), EXIT_SECONDS)
+        except asyncio.TimeoutError:
+            self.process.kill()
+            await self.process.wait()

@@ -1,0 +1,86 @@
+"""``graphdebug adapter``: the debug adapter, on stdio or on a port."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from typing import Any
+
+from graphdebug.adapter.connections import StdioConnection, StreamConnection, complain
+from graphdebug.adapter.debug_adapter import serve
+from graphdebug.commands.errors import CommandError
+
+ENDPOINTS = "DEBUGPY_ADAPTER_ENDPOINTS"
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "adapter",
+        help="speak the Debug Adapter Protocol on stdio, or on a port",
+        description="The debug adapter: debugpy's, with graphdebug's parts on top.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on; stdio without it")
+    parser.add_argument("--log-dir", help="directory for debugpy's logs")
+    parser.add_argument("--log-stderr", action="store_true", help="let debugpy log to stderr")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it."""
+    options = [
+        *(["--log-dir", arguments.log_dir] if arguments.log_dir else []),
+        *(["--log-stderr"] if arguments.log_stderr else []),
+    ]
+    if arguments.port is None:
+        return asyncio.run(_on_stdio(options))
+    return asyncio.run(_on_port(arguments.host, arguments.port, options))
+
+
+async def _on_stdio(options: list[str]) -> int:
+    client = StdioConnection()
+    main = asyncio.current_task()
+    assert main is not None
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
+    code = await serve(client, options, leave_endpoints=True)
+    if code:
+        complain("the client sent what isn't the Debug Adapter Protocol")
+    return code
+
+
+async def _on_port(host: str, port: int, options: list[str]) -> int:
+    """Serve clients one after another or side by side, until told to end."""
+
+    async def client_came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await serve(StreamConnection(reader, writer), options, leave_endpoints=False)
+
+    try:
+        server = await asyncio.start_server(client_came, host, port)
+    except OSError as error:
+        raise CommandError(
+            f"can't listen on {host}:{port}: {error.strerror or error}",
+            "choose another --port, or --port 0 for any that is free",
+        ) from None
+    endpoint = server.sockets[0].getsockname()
+    file = os.environ.get(ENDPOINTS)
+    if file:
+        with open(file, "w") as output:
+            json.dump({"client": {"host": endpoint[0], "port": endpoint[1]}}, output)
+    stop = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with server:
+            await stop.wait()
+    finally:
+        if file:
+            with contextlib.suppress(OSError):
+                os.remove(file)
+    return 0

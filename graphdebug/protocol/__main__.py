@@ -1,0 +1,52 @@
+"""Writes the files that are generated from the protocol's dataclasses.
+
+With --check nothing is written: it ends with exit code 1 where one of them is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from graphdebug.protocol import schema, typescript
+from graphdebug.protocol.declarations import COMMAND
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATED = {
+    Path("graphdebug/protocol/schema.json"): schema.render,
+    Path("extension/shared/src/protocol.ts"): typescript.render,
+}
+"""The generated files, from the root of the repository, and what writes each."""
+
+
+def stale(root: Path = ROOT) -> list[Path]:
+    """The generated files that aren't what would be generated."""
+    return [
+        path
+        for path, render in GENERATED.items()
+        if not (root / path).is_file() or (root / path).read_bytes() != render().encode()
+    ]
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say which files are stale")
+    check = parser.parse_args().check
+    if not (ROOT / "pyproject.toml").is_file():
+        print(f"{ROOT} is no checkout of graphdebug: run this in one", file=sys.stderr)
+        return 1
+    paths = stale()
+    if check and paths:
+        print(f"stale: {', '.join(map(str, paths))}; run `{COMMAND}`", file=sys.stderr)
+        return 1
+    for path in paths:
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_bytes(GENERATED[path]().encode())
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

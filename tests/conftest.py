@@ -1,0 +1,80 @@
+"""Fixtures of all tests: what a test starts, it may not leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support.adapters import graphdebug_exists
+from support.dap import Session
+from support.sandbox import Sandbox
+
+Start = Callable[..., Session]
+
+
+@pytest.fixture(autouse=True)
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Where everything that the test starts runs; what is left there fails the test."""
+    box = Sandbox()
+    for name, value in box.environment.items():
+        monkeypatch.setenv(name, value)
+    yield box
+    _close(box)
+
+
+@pytest.fixture
+def start(sandbox: Sandbox) -> Iterator[Start]:
+    """Starts sessions that end with the test: ``start(adapter, **options)``."""
+    yield from _sessions(sandbox)
+
+
+@pytest.fixture(scope="module")
+def start_shared() -> Iterator[Start]:
+    """Starts sessions that several tests of a module look at, in a sandbox of their own."""
+    box = Sandbox()
+    yield from _sessions(box)
+    _close(box)
+
+
+@pytest.fixture(scope="module", params=["debugpy", "graphdebug"])
+def adapter(request: pytest.FixtureRequest) -> str:
+    """Each adapter in turn: what debugpy's does, ours must do."""
+    name: str = request.param
+    if name == "graphdebug":
+        request.getfixturevalue("graphdebug_adapter")
+    return name
+
+
+@pytest.fixture(scope="session")
+def graphdebug_adapter() -> str:
+    """The name of our adapter, for tests of it alone."""
+    if not graphdebug_exists():
+        pytest.skip("this checkout has no adapter yet")
+    return "graphdebug"
+
+
+def _sessions(box: Sandbox) -> Iterator[Start]:
+    started: list[Session] = []
+
+    def start(adapter: str, **options: Any) -> Session:
+        environment = {**box.environment, **options.pop("environment", {})}
+        started.append(Session(adapter, environment=environment, **options))
+        return started[-1]
+
+    yield start
+    problems = []
+    for session in reversed(started):
+        try:
+            session.close()
+        except AssertionError as error:
+            problems.append(str(error))
+    if problems:
+        pytest.fail("\n\n".join(problems), pytrace=False)
+
+
+def _close(box: Sandbox) -> None:
+    leaks = box.leaks()
+    box.remove()
+    if leaks:
+        pytest.fail("left behind:\n" + "\n".join(leaks), pytrace=False)

@@ -1,0 +1,1 @@
+"""What the tests share. Imported as ``support``: pytest puts ``tests/`` on ``sys.path``."""
