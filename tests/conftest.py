@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.adapters import graphdebug_exists
-from support.dap import Session
+from support.dap import Session, Start
+from support.processes import Run, running
 from support.sandbox import Sandbox
-
-Start = Callable[..., Session]
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +34,13 @@ def start_shared() -> Iterator[Start]:
     box = Sandbox()
     yield from _sessions(box)
     _close(box)
+
+
+@pytest.fixture
+def run(sandbox: Sandbox) -> Iterator[Run]:
+    """Runs Python programs beside the adapter, killed with the test if they still run."""
+    with running() as run:
+        yield run
 
 
 @pytest.fixture(scope="module", params=["debugpy", "graphdebug"])

@@ -16,6 +16,9 @@ from graphdebug.analysis import Analysis, analyse
 from graphdebug.protocol.model import BindingKind
 from graphdebug.protocol.runtime import BindingEvent, Breakpoint
 
+UNOBSERVED = "this program wasn't started by graphdebug, so that its graph runs aren't seen; "
+UNOBSERVED_BUILDS = "stops only while the graph is built: " + UNOBSERVED
+
 
 @dataclass
 class Bound:
@@ -57,9 +60,14 @@ class _File:
 
 
 class Breakpoints:
-    """All source breakpoints of a session."""
+    """All source breakpoints of a session.
+
+    ``observed``: whether graph runs of the program are, or will be. A program that was merely attached
+    to has no runtime, and a breakpoint in its graphs must not promise what needs one.
+    """
 
     def __init__(self) -> None:
+        self.observed = True
         self._files: dict[str, _File] = {}
         self._analyses: dict[str, tuple[tuple[int, int], Analysis]] = {}
         self._found: dict[tuple[str, int], tuple[BindingKind, str]] = {}
@@ -149,6 +157,11 @@ class Breakpoints:
         elif analysis is not None:
             binding = analysis.binding(line)
             bound.kind, bound.reason = binding.kind, binding.reason
+            if binding.kind == "boundary" and not self.observed:
+                bound.kind = "line" if binding.builds else "never"
+                bound.reason = (
+                    UNOBSERVED_BUILDS if binding.builds else UNOBSERVED
+                ) + binding.reason
         return bound
 
     def _analysis(self, path: str) -> Analysis | None:

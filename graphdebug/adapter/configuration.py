@@ -19,21 +19,20 @@ OWN_RULE = {"module": "graphdebug", "include": False}
 OWN = frozenset(camel(name) for name in Configuration.__dataclass_fields__)
 """graphdebug's attributes."""
 
-KNOWN = OWN | frozenset(
-    """
-    args autoReload code connect consoleName console consoleTitle cwd debugAdapterHost
-    debugAdapterPath debugAdapterPython debugLauncherPath debugLauncherPython debugOptions debugpyArgs
-    django env envFile flask gevent guiEventLoop host jinja justMyCode linuxAttachPreferLldb listen
-    logToFile module name noDebug onTerminate pathMappings port processId processName program
-    purpose pyramid python pythonArgs pythonPath qt redirectOutput request restart rules
-    showReturnValue steppingResumesAllThreads stopOnEntry subProcess subProcessId sudo
-    terminalQuoteCharacter type variablePresentation
-    internalConsoleOptions postDebugTask preLaunchTask presentation debugServer
-    breakpointConfiguration clientOS pathFormat linux osx windows serverReadyAction
-    suppressMultipleSessionWarning workspaceFolder maxExceptionStackFrames isOutputRedirected
-    debugAdapterExecutable multiProcess waitOnNormalExit waitOnAbnormalExit
-    """.split()
-)
+_OTHERS = """
+args autoReload code connect consoleName console consoleTitle cwd debugAdapterHost
+debugAdapterPath debugAdapterPython debugLauncherPath debugLauncherPython debugOptions debugpyArgs
+django env envFile flask gevent guiEventLoop host jinja justMyCode linuxAttachPreferLldb listen
+logToFile module name noDebug onTerminate pathMappings port processId processName program purpose
+pyramid python pythonArgs pythonPath qt redirectOutput request restart rules showReturnValue
+steppingResumesAllThreads stopOnEntry subProcess subProcessId sudo terminalQuoteCharacter type
+variablePresentation internalConsoleOptions postDebugTask preLaunchTask presentation debugServer
+breakpointConfiguration clientOS pathFormat linux osx windows serverReadyAction
+suppressMultipleSessionWarning workspaceFolder maxExceptionStackFrames isOutputRedirected
+debugAdapterExecutable multiProcess waitOnNormalExit waitOnAbnormalExit
+"""
+
+KNOWN = OWN | frozenset(_OTHERS.split())
 """Attributes that debugpy, graphdebug and the editors know."""
 
 

@@ -28,7 +28,7 @@ class DebugAdapter(Observer):
         self._steps = Steps()
         self._breakpoints = Breakpoints()
         self._runtimes = Runtimes(self)
-        self._lifecycle = Lifecycle(self.session, lambda: self._runtimes)
+        self._lifecycle = Lifecycle(self.session, self._runtimes, self._breakpoints)
         self._bindings = Bindings(self.session, self._breakpoints, self._runtimes)
         self._records = Records(
             self.session, self._steps, self._runtimes, lambda: self._lifecycle.configuration

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
 from typing import Any
 
 from graphdebug.adapter import configuration, injection
+from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.runtimes import Runtimes
 from graphdebug.adapter.session import Session
 from graphdebug.protocol.dap import Configuration
@@ -22,9 +22,10 @@ DISCONNECT_SECONDS = 3.0
 class Lifecycle:
     """initialize, launch, attach, disconnect."""
 
-    def __init__(self, session: Session, runtimes: Callable[[], Runtimes]) -> None:
+    def __init__(self, session: Session, runtimes: Runtimes, breakpoints: Breakpoints) -> None:
         self._session = session
         self._runtimes = runtimes
+        self._breakpoints = breakpoints
         self._pid: int | None = None
         self._launched = False
         self.configuration = Configuration()
@@ -39,13 +40,11 @@ class Lifecycle:
             return self._session.fail(request, str(error))
         self._name_unknown(arguments)
         base = {**os.environ, **(arguments.get("env") or {})}
-        invitation = self._runtimes().invitation(self.configuration)
+        invitation = self._runtimes.invitation(self.configuration)
         self._launched = True
         return self._session.forward(
             request,
-            arguments=configuration.for_debugpy(
-                arguments, injection.environment(invitation, base)
-            ),
+            arguments=configuration.for_debugpy(arguments, injection.environment(invitation, base)),
         )
 
     def attach_request(self, request: Message) -> None:
@@ -56,9 +55,8 @@ class Lifecycle:
         except configuration.BadConfiguration as error:
             return self._session.fail(request, str(error))
         self._name_unknown(arguments)
-        return self._session.forward(
-            request, arguments=configuration.for_debugpy(arguments, {})
-        )
+        self._breakpoints.observed = False
+        return self._session.forward(request, arguments=configuration.for_debugpy(arguments, {}))
 
     def process_event(self, event: Message) -> None:
         """Remember which process was launched."""
@@ -69,9 +67,7 @@ class Lifecycle:
         """debugpy lets the program go; where it can't, since a request hangs, we end it."""
         arguments = request.get("arguments") or {}
         try:
-            response = await asyncio.wait_for(
-                self._session.forwarded(request), DISCONNECT_SECONDS
-            )
+            response = await asyncio.wait_for(self._session.forwarded(request), DISCONNECT_SECONDS)
         except asyncio.TimeoutError:
             if self._launched and arguments.get("terminateDebuggee", True):
                 self._kill()

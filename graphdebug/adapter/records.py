@@ -52,13 +52,9 @@ class Records:
     def _tell_newest(self) -> None:
         self._timer = None
         if self._newest is not None:
-            self._session.event(
-                "graphdebugStep", to_wire(dap.GraphdebugStepEvent(self._newest))
-            )
+            self._session.event("graphdebugStep", to_wire(dap.GraphdebugStepEvent(self._newest)))
             self._newest = None
-            self._timer = asyncio.get_running_loop().call_later(
-                EVENT_INTERVAL, self._tell_newest
-            )
+            self._timer = asyncio.get_running_loop().call_later(EVENT_INTERVAL, self._tell_newest)
 
     def flush(self) -> None:
         """Tell of the last step now."""
@@ -99,7 +95,7 @@ class Records:
         """The nodes of a step that pass the filters."""
         wanted = self._arguments(dap.GraphdebugNodesArguments, request)
         if wanted is None:
-            return
+            return None
         try:
             nodes = self._steps.nodes(wanted, same_path)
         except UnknownStep as error:
@@ -115,7 +111,8 @@ class Records:
         try:
             node = self._steps.node(wanted.step, wanted.node)
         except UnknownStep as error:
-            return self._session.fail(request, str(error))
+            self._session.fail(request, str(error))
+            return
         (node,) = self._steps.in_step(wanted.step, [node])
         self._reply(request, dap.GraphdebugNodeResponse(node))
 

@@ -48,9 +48,7 @@ class Runtime:
     def rank(self) -> Rank:
         """What the client is told of this process."""
         assert self.hello is not None
-        return Rank(
-            self.hello.rank, self.hello.pid, self.steps, tuple(self.backends.values())
-        )
+        return Rank(self.hello.rank, self.hello.pid, self.steps, tuple(self.backends.values()))
 
     async def request(self, command: str, arguments: Any) -> bool:
         """Ask, and wait a while for the answer; whether there was one."""

@@ -213,9 +213,7 @@ class Session:
             self.upstream.send({**response, "request_seq": seq})
 
     def _handler(self, name: str) -> Callable[[Message], Any] | None:
-        return next(
-            (method for part in self.parts if (method := getattr(part, name, None))), None
-        )
+        return next((method for part in self.parts if (method := getattr(part, name, None))), None)
 
 
 def paged(items: Sequence[Any], start: int, count: int | None) -> Sequence[Any]:

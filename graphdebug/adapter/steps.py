@@ -67,7 +67,9 @@ class Steps:
         """Steps from ``begin`` up to, not including, ``end``."""
         return self._steps[max(0, begin) : end if end is None else max(0, end)]
 
-    def nodes(self, wanted: GraphdebugNodesArguments, same: Callable[[str, str], bool]) -> list[Node]:
+    def nodes(
+        self, wanted: GraphdebugNodesArguments, same: Callable[[str, str], bool]
+    ) -> list[Node]:
         """All nodes of a step that pass the filters; paging is the caller's.
 
         ``same`` compares two paths. Raises UnknownStep.

@@ -118,9 +118,7 @@ class Stops:
                 return boundary
         return None
 
-    def _at_boundary(
-        self, body: dict[str, Any], top: dict[str, Any], boundary: _Boundary
-    ) -> None:
+    def _at_boundary(self, body: dict[str, Any], top: dict[str, Any], boundary: _Boundary) -> None:
         event = boundary.event
         step = self._steps.place(boundary.runtime.number, event.step)
         nodes: list[Node] = []

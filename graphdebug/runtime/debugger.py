@@ -52,9 +52,7 @@ def _stopper(filename: str, line: int, name: str) -> CodeType:
             node.lineno = node.end_lineno = line
             node.col_offset = node.end_col_offset = 0
     code = next(
-        item
-        for item in compile(module, filename, "exec").co_consts
-        if isinstance(item, CodeType)
+        item for item in compile(module, filename, "exec").co_consts if isinstance(item, CodeType)
     )
     return code.replace(co_name=name)
 
@@ -86,27 +84,112 @@ def answer_without_delay() -> None:
 
 
 def present(string_provider: type, resolver: type) -> None:
-    """Show values in Variables through these; see ``presentation`` for what they have."""
-    if "pydevd" not in sys.modules:
-        return
-    try:
-        from _pydevd_bundle.pydevd_extension_api import (
-            StrPresentationProvider,
-            TypeResolveProvider,
-        )
-        from _pydevd_bundle.pydevd_extension_utils import extensions_of_type
+    """Show values in Variables through these, now or as soon as pydevd is there.
 
-        for base, provider in (
-            (StrPresentationProvider, string_provider),
-            (TypeResolveProvider, resolver),
-        ):
-            known = extensions_of_type(base)
-            if not any(isinstance(item, provider) for item in known):
-                known.insert(0, type(provider.__name__, (provider, base), {})())
+    See ``presentation`` for what they have. May be called again.
+    """
+    if _FRAMES in sys.modules:
+        _present(string_provider, resolver)
+    else:
+        _when_imported(_FRAMES, lambda: _present(string_provider, resolver))
+
+
+_FRAMES = "_pydevd_bundle.pydevd_suspended_frames"
+"""The part of pydevd that answers ``variables``; all that ``present`` needs is there before it."""
+
+
+def _present(string_provider: type, resolver: type) -> None:
+    try:
+        from _pydevd_bundle.pydevd_extension_api import StrPresentationProvider, TypeResolveProvider
+        from _pydevd_bundle.pydevd_extension_utils import extensions_of_type
+        from _pydevd_bundle.pydevd_xml import _TYPE_RESOLVE_HANDLER as known
+
+        strings = _registered(extensions_of_type(StrPresentationProvider), string_provider)
+        _registered(extensions_of_type(TypeResolveProvider), resolver)
+        known._type_to_resolver_cache.clear()
+        known._type_to_str_provider_cache.clear()
     except Exception as error:
         _unfit("tensors are shown as debugpy shows them", error)
+        return
+    try:
+        _present_inside(strings)
+    except Exception as error:
+        _unfit("tensors inside lists, dicts and objects are shown as debugpy shows them", error)
+
+
+def _registered(providers: list[Any], provider: type) -> Any:
+    """The one instance of ours among pydevd's providers, asked before the others."""
+    for known in providers:
+        if isinstance(known, provider):
+            return known
+    providers.insert(0, provider())
+    return providers[0]
+
+
+def _present_inside(strings: Any) -> None:
+    """Where pydevd prints a container, print what is ours in it by its line."""
+    from _pydevd_bundle.pydevd_resolver import DictResolver
+    from _pydevd_bundle.pydevd_safe_repr import SafeRepr
+
+    if hasattr(SafeRepr, "graphdebug"):
+        return
+    whole, other, key_to_str = SafeRepr.__call__, SafeRepr._repr_other, DictResolver.key_to_str
+    for function, expected in (
+        (whole, ["self", "obj"]),
+        (other, ["self", "obj", "level"]),
+        (key_to_str, ["self", "key", "fmt"]),
+    ):
+        if list(inspect.signature(function).parameters) != expected:
+            raise TypeError(f"{function.__qualname__} takes other arguments")
+
+    def ours(value: Any) -> bool:
+        return bool(strings.can_provide(type(value), type(value).__name__))
+
+    def repr_whole(self: Any, obj: Any) -> Any:
+        if obj is None or type(obj) in (bool, int, float, str, bytes):
+            return whole(self, obj)
+        with strings.headers():
+            return whole(self, obj)
+
+    def repr_other(self: Any, obj: Any, level: int) -> Any:
+        return [strings.get_str(obj)] if ours(obj) else other(self, obj, level)
+
+    def repr_key(self: Any, key: Any, fmt: Any = None) -> Any:
+        if ours(key):
+            return strings.get_str(key)
+        with strings.headers():
+            return key_to_str(self, key, fmt)
+
+    SafeRepr.__call__, SafeRepr._repr_other = repr_whole, repr_other
+    DictResolver.key_to_str = repr_key
+    SafeRepr.graphdebug = True
+
+
+def _when_imported(name: str, action: Callable[[], None]) -> None:
+    """Call ``action`` once the program has imported ``name``."""
+
+    class Finder:
+        """Finds what the other finders find, for that one module, and is gone then."""
+
+        @staticmethod
+        def find_spec(wanted: str, path: Any = None, target: Any = None) -> Any:
+            """The module's own spec, whose loader calls ``action`` at its end."""
+            if wanted != name:
+                return None
+            sys.meta_path.remove(Finder)  # type: ignore[arg-type]
+            spec = importlib.util.find_spec(name)
+            if spec is not None and spec.loader is not None:
+                execute = spec.loader.exec_module
+
+                def exec_module(module: ModuleType) -> None:
+                    execute(module)
+                    action()
+
+                spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+            return spec
+
+    sys.meta_path.insert(0, Finder)  # type: ignore[arg-type]
 
 
 def _unfit(consequence: str, error: Exception) -> None:
     problems.append(f"debugpy isn't as expected ({error!r}): {consequence}")
-

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
@@ -20,9 +19,6 @@ VALUES_LIMIT = 10_000
 
 TEXT_LIMIT = 1_000
 """Tensors of at most this many elements are printed in full where the user asks for their text."""
-
-PAGE = 100
-"""How many children a level of Variables has at most."""
 
 PIECE = 1 << 22
 """How many elements are reduced at once, so that a reduction never needs another whole tensor."""
@@ -217,8 +213,8 @@ def plain(value: Any, dtype: str = "") -> Any:
     return str(value)
 
 
-_PACKED = {"float16": "e", "half": "e", "float32": "f"}
-_DIGITS = {"float16": 5, "half": 5, "float32": 9, "bfloat16": 4}
+_PRECISION = {"float32": 24, "float16": 11, "bfloat16": 8, "float8_e4m3": 4, "float8_e5m2": 3}
+"""Bits of the significand, of the types that have fewer than Python's float."""
 
 
 def shortest(value: float, dtype: str) -> float:
@@ -226,26 +222,14 @@ def shortest(value: float, dtype: str) -> float:
 
     An element that takes fewer bits than Python's float reads with digits that aren't its own.
     """
-    digits = 4 if dtype.startswith("float8") else _DIGITS.get(dtype, 17)
-    if digits == 17 or not math.isfinite(value) or value == int(value):
+    bits = _PRECISION.get(dtype[:11])
+    if bits is None or not math.isfinite(value) or value == int(value):
         return value
-    code = _PACKED.get(dtype)
-    if code is None:
-        return float(f"{value:.{digits}g}")
-    own = struct.pack(code, value)
-    for few in range(3, digits):
-        short = float(f"{value:.{few}g}")
-        try:
-            if struct.pack(code, short) == own:
-                return short
-        except OverflowError:  # rounded up beyond the largest
-            continue
-    return float(f"{value:.{digits}g}")
-
-
-def pages(length: int, start: int = 0) -> Sequence[tuple[int, int]]:
-    """How ``length`` items from ``start`` on are grouped: ranges, at most ``PAGE`` on a level."""
-    span = PAGE
-    while length > span * PAGE:
-        span *= PAGE
-    return [(at, min(at + span, start + length)) for at in range(start, start + length, span)]
+    fraction, exponent = math.frexp(value)
+    # Neighbours stand half as near on the side of zero from a power of two.
+    reach = math.ldexp(0.25 if abs(fraction) == 0.5 else 0.5, exponent - bits)
+    for digits in range(1, 17):
+        short = float(f"{value:.{digits}g}")
+        if abs(short - value) < reach:
+            return short
+    return value

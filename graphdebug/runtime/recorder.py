@@ -21,7 +21,7 @@ from graphdebug.protocol.model import (
 )
 
 GRAPHS_LIMIT = 1024
-"""Distinct descriptions remembered; the one unused for longest is described again when it returns."""
+"""Distinct descriptions remembered; the one unused for longest goes, and is sent again if needed."""
 
 Send = Callable[..., bool]
 
@@ -65,6 +65,13 @@ class Recorder:
                     self._graphs.popitem(last=False)
             self._send(messages.GraphEvent(number, nodes, key is not None))
             return number
+
+    def known(self, key: Hashable) -> int | None:
+        """The number of a description made before; None where it wasn't, or was forgotten."""
+        with self._lock:
+            if key in self._graphs:
+                self._graphs.move_to_end(key)
+            return self._graphs.get(key)
 
     def step(
         self,
@@ -122,7 +129,9 @@ class Recorder:
         """Report what breakpoints on these lines do; said once for each line and kind."""
         with self._lock:
             new = tuple(
-                line for line in sorted(set(lines)) if self._bound.get((path, line)) != (kind, reason)
+                line
+                for line in sorted(set(lines))
+                if self._bound.get((path, line)) != (kind, reason)
             )
             for line in new:
                 self._bound[path, line] = (kind, reason)

@@ -41,9 +41,7 @@ class Stops:
         number = next(self._numbers)
         known, answer = threading.Event(), [False]
         self._waiting[number] = known, answer
-        event = BoundaryEvent(
-            number, source_of(frame), step, tuple(lines), tuple(executions), text
-        )
+        event = BoundaryEvent(number, source_of(frame), step, tuple(lines), tuple(executions), text)
         if self._send(event):
             known.wait()
         self._waiting.pop(number, None)

@@ -29,7 +29,7 @@ DEFAULT_TIMEOUT = 30.0
 """Seconds that an answer or an event is waited for where the caller names no other limit."""
 
 
-class RequestFailed(Exception):  # noqa: N818 (what happened, not an error of ours)
+class RequestFailed(Exception):
     """The adapter answered a request with ``success: false``; ``str()`` is its message."""
 
     def __init__(self, command: str, message: str, response: Message) -> None:
@@ -38,7 +38,7 @@ class RequestFailed(Exception):  # noqa: N818 (what happened, not an error of ou
         self.response = response
 
 
-class Disconnected(ConnectionError):  # noqa: N818
+class Disconnected(ConnectionError):
     """The adapter is gone, so what was waited for can't come any more."""
 
 

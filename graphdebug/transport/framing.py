@@ -9,6 +9,7 @@ https://microsoft.github.io/debug-adapter-protocol/overview#base-protocol
 from __future__ import annotations
 
 import json
+import string
 from typing import Any
 
 Message = dict[str, Any]
@@ -40,7 +41,7 @@ def encode(message: Message) -> bytes:
 class Parser:
     """Finds messages in a stream of bytes, however it was cut.
 
-    ``feed`` appends bytes, ``next`` takes the next message out, or returns None where more bytes are
+    ``feed`` appends bytes, ``next`` takes the next message out, or returns None where more are
     needed. Memory is bounded: the body of a frame over ``body_limit`` is thrown away as it comes.
     """
 
@@ -103,9 +104,12 @@ class Parser:
         raise OversizeError(f"a message of {length} bytes, over the limit of {self._limit}")
 
 
+_HEADER_NAME = string.ascii_letters.encode() + b"-"
+
+
 def _may_start_header(data: bytes) -> bool:
     name = data.split(b":", 1)[0]
-    return len(name) < 40 and all(c == 45 or chr(c).isascii() and chr(c).isalpha() for c in name)
+    return len(name) < 40 and not name.strip(_HEADER_NAME)
 
 
 def _content_length(header: bytes) -> int:

@@ -39,6 +39,10 @@ CLIENT = {
 """What the client says of itself in ``initialize``, much as VS Code does."""
 
 
+Start = Callable[..., "Session"]
+"""What the fixtures ``start`` and ``start_shared`` give: ``start(adapter, **options)``."""
+
+
 class Session:
     """One debug session: an adapter, its client, and what passed between them.
 
@@ -271,9 +275,11 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        print(f"--- {self.adapter}\n{self.transcript}")  # pytest shows it where the test failed
+        for child in self._children:
+            child.close(check)
         problems = [] if self._tolerant else list(self._end())
         hung_up = self.client.close(timeout=1.0)
+        print(f"--- {self.adapter}\n{self.transcript}")  # pytest shows it where the test failed
         if self.process is not None:
             if self.process.wait() is None:
                 problems.append("the adapter did not exit after its client was gone")
@@ -289,14 +295,12 @@ class Session:
                 problems.append(f"still runs in a terminal: {terminal.args}")
                 terminal.kill()
             output.close()
-        for child in self._children:
-            child.close(check)
         problems += self.checker.violations
         if check and problems:
             raise AssertionError("\n".join(problems))
 
     def _end(self) -> Iterable[str]:
-        if not self.client.ended:
+        if not (self.client.ended or self.transcript.requested("disconnect")):
             with contextlib.suppress(Disconnected, RequestFailed):
                 try:
                     self.client.send("disconnect", terminateDebuggee=True).wait(timeout=10)

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from support.processes import wait_until
+
 TAG = "GRAPHDEBUG_TEST_ID"
 EXIT_TIMEOUT = 5.0
 """Seconds that processes are given to end after the client is gone."""
@@ -53,12 +55,13 @@ class Sandbox:
 
     def leaks(self, timeout: float = EXIT_TIMEOUT) -> list[str]:
         """What is left after ``timeout`` seconds, in words. Processes are then killed."""
-        _, alive = psutil.wait_procs(self.processes(), timeout)
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: not self.processes(), "the processes to end", timeout)
+        alive = self.processes()
         found = [_describe(process) for process in alive]
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(alive, EXIT_TIMEOUT)
         return found + [f"file {path}" for path in self._files()]
 
     def remove(self) -> None:

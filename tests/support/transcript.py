@@ -50,6 +50,13 @@ class Transcript:
             if body.get("category", "console") == category
         )
 
+    def requested(self, command: str) -> bool:
+        """Whether the client has sent that request."""
+        return any(
+            entry.direction == "sent" and entry.message.get("command") == command
+            for entry in list(self.entries)
+        )
+
     def latency(self, seq: int) -> float:
         """Seconds between the request ``seq`` and its answer."""
         sent = next(e.at for e in self.entries if e.direction == "sent" and e.message["seq"] == seq)

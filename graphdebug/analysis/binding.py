@@ -1,0 +1,31 @@
+"""The answer that this package gives: what a breakpoint on a line does.
+
+Imported by every module of ``graphdebug.analysis``; imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+BindingKind = Literal["line", "boundary", "node", "never"]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a breakpoint on one line does."""
+
+    kind: BindingKind
+    """``line``: stops as in any Python program; ``boundary``: the line is part of a graph, so it
+    stops where Python hands over to that graph; ``never``: nothing ever stops there. ``node`` is
+    for those who stop inside a running graph: this package never says it."""
+    reason: str
+    """One sentence that says why, for a person to read."""
+    line: int
+    """First line of the statement that the breakpoint lands on."""
+    construct: str = ""
+    """What makes the graph, as users spell it, such as ``tf.while_loop``; empty for plain Python."""
+    function: str = ""
+    """The function whose code this is, as in ``co_name``; ``<module>`` at the top level."""
+    builds: bool = True
+    """Whether Python itself stops there, be it only while the graph is built or traced."""

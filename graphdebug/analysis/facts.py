@@ -1,0 +1,113 @@
+"""What each scope of a piece of source says by itself: names, calls, statements.
+
+Nothing here looks outside the piece, and lines count from its first line: the facts of a piece that
+did not change are used again after an edit elsewhere. ``source`` makes them, ``names`` reads them.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Literal
+
+ScopeKind = Literal["module", "class", "function", "lambda"]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One way in which a scope gives a meaning to a name; at most one field is filled."""
+
+    path: str = ""
+    """Dotted path, where the name is imported."""
+    scope: Facts | None = None
+    """The function or class that is defined under the name."""
+    value: ast.expr | None = None
+    """What is assigned to it, or holds it where the name is unpacked or looped over."""
+    annotation: ast.expr | None = None
+    """Of a parameter: its type."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A call."""
+
+    node: ast.Call
+    path: str
+    """The callee as written, such as ``tf.while_loop``; empty where it is no plain path."""
+    guarded: bool
+    """Whether it stands under a condition, so that it may not run."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One item of a ``with`` statement."""
+
+    context: ast.expr
+    first: int
+    """First line of the statement's body."""
+    last: int
+
+
+@dataclass(eq=False)
+class Facts:
+    """One scope: a function, a lambda, a class, or the top level of the piece."""
+
+    kind: ScopeKind
+    name: str
+    node: ast.AST
+    first: int
+    """First line as ``co_firstlineno`` has it: decorators included."""
+    start: int
+    """First line of its body."""
+    last: int
+    decorators: list[ast.expr] = field(default_factory=list)
+    bases: list[ast.expr] = field(default_factory=list)
+    bound: dict[str, list[Bound]] = field(default_factory=dict)
+    inner: dict[str, list[Bound]] = field(default_factory=dict)
+    """Names of comprehensions, which other expressions don't see."""
+    outer: dict[str, list[Bound]] = field(default_factory=dict)
+    """Names that a ``global`` statement hands to the top level."""
+    stars: list[str] = field(default_factory=list)
+    """Modules imported with ``*``."""
+    statements: list[ast.stmt] = field(default_factory=list)
+    """Its own statements in source order, those inside compound statements too."""
+    uses: list[Use] = field(default_factory=list)
+    reads: list[ast.Attribute] = field(default_factory=list)
+    """Attributes that are read and not called: they may be properties."""
+    blocks: list[Block] = field(default_factory=list)
+    attributes: list[tuple[str, ast.expr]] = field(default_factory=list)
+    """Assignments to attributes, such as ``self.step = ...``: name and value."""
+    returns: list[ast.expr] = field(default_factory=list)
+    yields: bool = False
+    """Whether it, or a function in it, is a generator."""
+    typing_only: list[tuple[int, int]] = field(default_factory=list)
+    """Lines under ``if TYPE_CHECKING``."""
+    children: list[Facts] = field(default_factory=list)
+
+
+def dotted(node: ast.expr) -> str:
+    """``a.b.c`` for such an expression, else the empty string."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    parts.append(node.id)
+    return ".".join(reversed(parts))
+
+
+def first_line(statement: ast.stmt) -> int:
+    """The line that ``statement`` starts at, its decorators included."""
+    above = getattr(statement, "decorator_list", ())
+    return min([statement.lineno, *(d.lineno for d in above)])
+
+
+def parameters(node: ast.AST) -> list[ast.arg]:
+    """The parameters of a function or lambda, in order."""
+    if not isinstance(node, Function | ast.Lambda):
+        return []
+    a = node.args
+    extra = [x for x in (a.vararg, a.kwarg) if x is not None]
+    return [*a.posonlyargs, *a.args, *a.kwonlyargs, *extra]

@@ -1,0 +1,116 @@
+"""Observes TensorFlow: sessions, tf.function, Keras, eager loops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphdebug.protocol.model import Source, StepKind
+from graphdebug.runtime.backends import Backend
+from graphdebug.runtime.backends.tensorflow import entries
+from graphdebug.runtime.backends.tensorflow.calls import Call, Calls
+from graphdebug.runtime.backends.tensorflow.patches import Patches
+from graphdebug.runtime.backends.tensorflow.session import Sessions
+from graphdebug.runtime.backends.tensorflow.sources import Graphs
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.boot import Runtime
+
+
+class TensorFlow(Backend):
+    """TensorFlow 2, with its TensorFlow 1 sessions.
+
+    Its hooks run on the program's threads, any number at once; see ``calls`` for what belongs to a
+    thread.
+    """
+
+    name = "tensorflow"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self.active = False
+        self.calls = Calls()
+        self.graphs = Graphs()
+        self.patches = Patches()
+        self.sessions = Sessions(self)
+
+    @property
+    def version(self) -> str:
+        import tensorflow as tf
+
+        return str(tf.__version__)
+
+    def install(self) -> None:
+        entries.install(self.sessions, self.patches)
+        self.active = True
+
+    def remove(self) -> None:
+        self.active = False
+        self.patches.restore()
+        self.sessions.remove()
+
+    def place(self) -> str:
+        from tensorflow.python.eager import context
+
+        return "eager" if context.executing_eagerly() else "building"
+
+    def owns(self, value: object) -> bool:
+        from graphdebug.runtime.backends.tensorflow import tensors
+
+        return bool(tensors.owns(value))
+
+    def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
+        from graphdebug.runtime.backends.tensorflow import tensors
+
+        answer: dict[str, Any] = tensors.inspect(value, mode, index)
+        return answer
+
+    @property
+    def records_nodes(self) -> bool:
+        """Whether steps have nodes."""
+        return self.runtime.configuration.capture in ("nodes", "values")
+
+    @property
+    def records_values(self) -> bool:
+        """Whether nodes have their values in every run."""
+        return self.runtime.configuration.capture == "values"
+
+    def begin(self, kind: StepKind, name: str) -> Call | None:
+        """The user's call that begins here; None where nobody asks, or it is a part of another."""
+        if self.runtime.configuration.capture == "off" and not self.runtime.breakpoints.files:
+            return None
+        return self.calls.begin(kind, name)
+
+    def step(
+        self, call: Call, duration: int, graph: int | None, nodes: int, devices: Sequence[str]
+    ) -> int:
+        """Report the step that a call made; returns its index."""
+        return self.runtime.recorder.step(
+            kind=call.kind,
+            framework="tensorflow",
+            name=call.name,
+            source=call.source,
+            duration_ns=duration,
+            graph=graph,
+            forward_nodes=nodes,
+            backward_nodes=0,
+            devices=devices,
+        )
+
+    def bind(self, sources: Iterable[Source], reason: str) -> None:
+        """Tell that breakpoints on these lines stop at the boundary."""
+        files: dict[str, set[int]] = {}
+        for source in sources:
+            files.setdefault(source.path, set()).add(source.line)
+        for path, lines in files.items():
+            self.runtime.recorder.bind(path, sorted(lines), "boundary", reason)
+
+    def give_up(self, what: str, error: Exception) -> None:
+        """Stop observing after an error of ours."""
+        self.calls.end()
+        self.runtime.give_up(self, what, error)
+
+
+def backend(runtime: Runtime) -> TensorFlow:
+    """The backend, for ``boot``."""
+    return TensorFlow(runtime)

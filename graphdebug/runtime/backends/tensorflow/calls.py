@@ -1,0 +1,65 @@
+"""The user's call that is going on in a thread: whatever it leads to, it makes one step."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from graphdebug.protocol.model import Source, StepKind
+from graphdebug.runtime.frames import source_of, user_frame
+
+
+@dataclass
+class Call:
+    """One call of a graph by the user."""
+
+    kind: StepKind
+    """What made it a step."""
+    name: str
+    """What was called."""
+    frame: FrameType | None
+    """The user's frame that called, while the call goes on."""
+    source: Source | None
+    """Its line."""
+    began: int = field(default_factory=time.perf_counter_ns)
+    """When, in nanoseconds of ``perf_counter``."""
+    spent: int = 0
+    """Nanoseconds of it that were our own."""
+    running: bool = False
+    """Whether a graph runs in it now."""
+    ran: Any = None
+    """What ran, as the entry's own hooks put it here."""
+
+    def duration(self) -> int:
+        """Nanoseconds that the call took without ours."""
+        return time.perf_counter_ns() - self.began - self.spent
+
+
+class Calls:
+    """The outermost call of each thread."""
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+
+    @property
+    def current(self) -> Call | None:
+        """The calling thread's."""
+        call: Call | None = getattr(self._thread, "call", None)
+        return call
+
+    def begin(self, kind: StepKind, name: str) -> Call | None:
+        """The call that begins here; None where it is a part of one already going on."""
+        if self.current is not None:
+            return None
+        frame = user_frame(sys._getframe(1))
+        call = Call(kind, name, frame, None if frame is None else source_of(frame))
+        self._thread.call = call
+        return call
+
+    def end(self) -> None:
+        """The calling thread's call is over."""
+        self._thread.call = None

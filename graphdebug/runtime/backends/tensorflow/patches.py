@@ -1,0 +1,99 @@
+"""Replaces functions of TensorFlow by ones that tell us about their calls, and puts them back."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple, Protocol
+
+from graphdebug.runtime.backends import HookUnfit
+
+Arguments = tuple[Any, tuple[Any, ...], dict[str, Any]]
+"""What ``before`` hands to ``after``, and the arguments that the original gets."""
+
+_WRAPPER = """
+def wrapper(*args, **kwargs):
+    state, args, kwargs = before(args, kwargs)
+    try:
+        result = original(*args, **kwargs)
+    except BaseException:
+        after(state, None, True)
+        raise
+    after(state, result, False)
+    return result
+"""
+
+
+class Hook(Protocol):
+    """What happens around a call. Neither method may raise."""
+
+    def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        """Called with the arguments; what it returns replaces them."""
+
+    def after(self, state: Any, result: Any, failed: bool) -> None:
+        """Called with what the original returned, or ``failed`` where it raised."""
+
+
+class _Patch(NamedTuple):
+    owner: Any
+    name: str
+    original: Any
+    replacement: Any
+
+
+class Patches:
+    """The functions replaced so far."""
+
+    def __init__(self) -> None:
+        self._done: list[_Patch] = []
+
+    def wrap(self, owner: Any, name: str, parameters: Sequence[str], hook: Hook) -> None:
+        """Put ``hook`` around ``owner.name``, which takes ``parameters``.
+
+        Raises HookUnfit where it isn't there or takes others.
+        """
+        original = vars(owner).get(name)
+        where = f"{getattr(owner, '__name__', owner)}.{name}"
+        if original is None:
+            raise HookUnfit(f"TensorFlow has no {where}")
+        found = list(inspect.signature(original).parameters)
+        if found[: len(parameters)] != list(parameters):
+            raise HookUnfit(f"{where} takes ({', '.join(found)}), not ({', '.join(parameters)})")
+        replacement = wrapped(original, hook)
+        setattr(owner, name, replacement)
+        self._done.append(_Patch(owner, name, original, replacement))
+
+    def restore(self) -> None:
+        """Put the originals back, except where somebody else replaced ours since."""
+        while self._done:
+            owner, name, original, replacement = self._done.pop()
+            if vars(owner).get(name) is replacement:
+                setattr(owner, name, original)
+
+
+def wrapped(original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
+    """``original`` with ``hook`` around it.
+
+    The frame of the wrapper stands in the file and on the line of the original: TensorFlow keeps the
+    stack of whoever builds an op, and leaves its own files out of the messages it makes from it.
+    """
+    function = inspect.unwrap(original)
+    if not isinstance(function, FunctionType):
+        raise HookUnfit(f"{original!r} is not a Python function")
+    code = _code(function.__code__.co_filename, function.__code__.co_firstlineno)
+    namespace = {"original": original, "before": hook.before, "after": hook.after}
+    return functools.wraps(original)(FunctionType(code, namespace, function.__name__))
+
+
+@functools.cache
+def _code(filename: str, line: int) -> CodeType:
+    module = ast.parse(_WRAPPER)
+    for node in ast.walk(module):
+        if isinstance(node, (ast.stmt, ast.expr, ast.excepthandler, ast.arg)):
+            node.lineno = node.end_lineno = line
+            node.col_offset = node.end_col_offset = 0
+    constants = compile(module, filename, "exec").co_consts
+    return next(item for item in constants if isinstance(item, CodeType))

@@ -1,0 +1,112 @@
+"""Values of chosen nodes, in every execution, written by TensorFlow's own debugger.
+
+The debugger copies a node's output on its way to its consumers and writes each copy to a file.
+Nothing else about the run changes: the graph is optimised before, and kernels with a state are
+shared with runs without watches.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+_DUMP = re.compile(r"(.+)_(\d+)_DebugIdentity_(\d+)(-\d+)?")
+
+Slot = tuple[str, int]
+"""A node's name and the position of one of its outputs."""
+
+
+class Dumps:
+    """Temporary directories of this process, which are removed with it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._root: str | None = None
+        self._process = 0
+        self._count = 0
+
+    def directory(self) -> str:
+        """A new one."""
+        with self._lock:
+            if self._root is None or self._process != os.getpid():
+                self._root = tempfile.mkdtemp(prefix="graphdebug-")
+                self._process = os.getpid()
+            self._count += 1
+            return os.path.join(self._root, str(self._count))
+
+    def remove(self) -> None:
+        """Remove all of them, except where they belong to the parent of this process."""
+        with self._lock:
+            if self._root is not None and self._process == os.getpid():
+                shutil.rmtree(self._root, ignore_errors=True)
+            self._root = None
+
+
+class Watch:
+    """A set of outputs to watch in one run at a time.
+
+    The executor that TensorFlow makes for it is used again as long as the directory stays the same.
+    """
+
+    def __init__(self, slots: Iterable[Slot], directory: str) -> None:
+        self._directory = directory
+        self._slots = sorted(slots)
+
+    def add_to(self, options: Any) -> None:
+        """Ask for the values in a run with these RunOptions."""
+        url = f"file://{self._directory}"
+        debug = options.debug_options
+        debug.reset_disk_byte_usage = True
+        for name, slot in self._slots:
+            debug.debug_tensor_watch_opts.add(
+                node_name=name,
+                output_slot=slot,
+                debug_ops=["DebugIdentity"],
+                debug_urls=[url],
+                tolerate_debug_op_creation_failures=True,
+            )
+
+    def dumps(self) -> dict[Slot, list[str]]:
+        """The files that a run left, in order of execution."""
+        found: dict[Slot, list[tuple[int, str]]] = {}
+        for parent, _, names in os.walk(self._directory):
+            for name in names:
+                path = os.path.join(parent, name)
+                if match := _DUMP.fullmatch(self._relative(path)):
+                    found.setdefault((match[1], int(match[2])), []).append((int(match[3]), path))
+        return {slot: [path for _, path in sorted(files)] for slot, files in found.items()}
+
+    def clear(self) -> None:
+        """Remove the files of a run."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _relative(self, path: str) -> str:
+        """Without the directory of the device."""
+        return os.path.relpath(path, self._directory).partition(os.sep)[2]
+
+
+class Value:
+    """An output as a file; read when asked for."""
+
+    def __init__(self, path: str) -> None:
+        self._path: str | None = path
+        self._array: Any = None
+
+    def read(self) -> Any:
+        """The NumPy array; None where it can't be read."""
+        from tensorflow.core.util import event_pb2
+        from tensorflow.python.framework import tensor_util
+
+        if self._path is not None:
+            with open(self._path, "rb") as file:
+                event = event_pb2.Event.FromString(file.read())
+            self._path = None
+            tensor = event.summary.value[0].tensor
+            if tensor.dtype:
+                self._array = tensor_util.MakeNdarray(tensor)
+        return self._array
