@@ -42,11 +42,27 @@ class BadConfiguration(ValueError):
 
 def parse(arguments: Mapping[str, Any]) -> Configuration:
     """graphdebug's part. Raises BadConfiguration."""
+    if not isinstance(arguments.get("backward", True), bool):
+        given = arguments["backward"]
+        raise BadConfiguration(f'"backward" is {given!r}, but true or false is expected')
     try:
         return from_wire(Configuration, {key: arguments[key] for key in OWN & arguments.keys()})
     except WireError as error:
         _, _, what = str(error).partition(".")
         raise BadConfiguration(f"the debug configuration can't be used: {what}") from None
+
+
+def check_types(arguments: Mapping[str, Any]) -> None:
+    """Raises BadConfiguration where what we look at ourselves has a type that debugpy refuses."""
+    cwd, env = arguments.get("cwd"), arguments.get("env")
+    if cwd is not None and not isinstance(cwd, str):
+        raise BadConfiguration(f'"cwd" is {cwd!r}, but a path is expected')
+    if cwd is not None and not os.path.isdir(cwd):
+        raise BadConfiguration(f'"cwd" is {cwd!r}, but there is no such directory')
+    if env is not None and not (
+        isinstance(env, dict) and all(v is None or isinstance(v, str) for v in env.values())
+    ):
+        raise BadConfiguration(f'"env" is {env!r}, but an object of strings is expected')
 
 
 def unknown(arguments: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.connections import Connection
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.records import Records
+from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.runtimes import Observer, Runtime, Runtimes
 from graphdebug.adapter.session import Session
 from graphdebug.adapter.steps import Steps
@@ -33,11 +34,13 @@ class DebugAdapter(Observer):
         self._records = Records(
             self.session, self._steps, self._runtimes, lambda: self._lifecycle.configuration
         )
+        remembered = Remembered(self.session)
         self._stops = Stops(
             self.session,
             self._breakpoints,
             self._runtimes,
             self._steps,
+            remembered,
             self._bindings.corrected,
         )
         self.session.parts = [
@@ -45,6 +48,7 @@ class DebugAdapter(Observer):
             self._lifecycle,
             self._bindings,
             self._stops,
+            remembered,
             self._records,
             Unanswered(self.session),
         ]

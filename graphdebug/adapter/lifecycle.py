@@ -15,8 +15,11 @@ from graphdebug.adapter.session import Session
 from graphdebug.protocol.dap import Configuration
 from graphdebug.transport.framing import Message
 
-DISCONNECT_SECONDS = 3.0
+DISCONNECT_SECONDS = 5.0
 """How long debugpy may take to let the program go before it is ended without it."""
+
+BUSY_SECONDS = 0.5
+"""The same, where a slow request holds debugpy's adapter up."""
 
 
 class Lifecycle:
@@ -28,6 +31,7 @@ class Lifecycle:
         self._breakpoints = breakpoints
         self._pid: int | None = None
         self._launched = False
+        self._leaving = False
         self.configuration = Configuration()
 
     def launch_request(self, request: Message) -> None:
@@ -35,6 +39,7 @@ class Lifecycle:
         arguments = request.get("arguments") or {}
         try:
             self.configuration = configuration.parse(arguments)
+            configuration.check_types(arguments)
             configuration.check_program(arguments)
         except configuration.BadConfiguration as error:
             return self._session.fail(request, str(error))
@@ -63,11 +68,25 @@ class Lifecycle:
         self._pid = event["body"].get("systemProcessId")
         self._session.to_client(event)
 
+    def terminate_request(self, request: Message) -> None:
+        """Pass it on; the end that comes is wanted."""
+        self._leaving = True
+        self._session.forward(request)
+
+    def exited_event(self, event: Message) -> None:
+        """Name the signal that ended the program: its exit code alone says little."""
+        name = signal_name(event["body"].get("exitCode", 0))
+        if name is not None and not self._leaving:
+            self._session.output(f"the program was ended by {name}", "important")
+        self._session.to_client(event)
+
     async def disconnect_request(self, request: Message) -> None:
         """debugpy lets the program go; where it can't, since a request hangs, we end it."""
         arguments = request.get("arguments") or {}
+        self._leaving = True
+        seconds = BUSY_SECONDS if self._session.upstream.busy else DISCONNECT_SECONDS
         try:
-            response = await asyncio.wait_for(self._session.forwarded(request), DISCONNECT_SECONDS)
+            response = await asyncio.wait_for(self._session.forwarded(request), seconds)
         except asyncio.TimeoutError:
             if self._launched and arguments.get("terminateDebuggee", True):
                 self._kill()
@@ -77,6 +96,7 @@ class Lifecycle:
                 "request_seq": request["seq"],
                 "success": True,
             }
+        self._session.upstream.abandon()
         self._session.to_client(response)
         self._session.end()
 
@@ -88,3 +108,11 @@ class Lifecycle:
     def _name_unknown(self, arguments: dict[str, Any]) -> None:
         for sentence in configuration.unknown(arguments):
             self._session.output(sentence)
+
+
+def signal_name(code: int) -> str | None:
+    """The signal that an exit code stands for, as debugpy's launcher reports it: 256 less its number."""
+    try:
+        return signal.Signals(256 - code).name
+    except ValueError:
+        return None

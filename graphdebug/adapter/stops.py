@@ -9,10 +9,10 @@ from typing import Any
 
 from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.references import References
+from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.runtimes import Runtime, Runtimes, same_path
 from graphdebug.adapter.session import Session
 from graphdebug.adapter.steps import Steps, UnknownStep
-from graphdebug.adapter.threads import Threads
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import BindingEvent, BoundaryEvent, ResumeArguments
 from graphdebug.transport.framing import Message
@@ -45,6 +45,7 @@ class Stops:
         breakpoints: Breakpoints,
         runtimes: Runtimes,
         steps: Steps,
+        remembered: Remembered,
         corrected: Callable[[BindingEvent], None],
     ) -> None:
         self._session = session
@@ -53,7 +54,7 @@ class Stops:
         self._steps = steps
         self._corrected = corrected
         self._references = References()
-        self._threads = Threads()
+        self._remembered = remembered
         self._expected: list[_Boundary] = []
         self._frames: dict[int, tuple[int, BoundaryEvent, list[Node]]] = {}
 
@@ -72,6 +73,7 @@ class Stops:
     async def stopped_event(self, message: Message) -> None:
         """Say what kind of stop it is, once the place is known."""
         body = message["body"]
+        self._remembered.forget()
         if self._expected or self._observed():
             try:
                 await asyncio.wait_for(self._annotate(body), LOOK_UP_SECONDS)
@@ -82,13 +84,8 @@ class Stops:
     def continued_event(self, message: Message) -> None:
         """What was shown at the stop is gone."""
         self._frames.clear()
+        self._remembered.forget()
         self._session.to_client(message)
-
-    def thread_event(self, message: Message) -> None:
-        """A thread began or ended. Its name is asked for now: at a stop it would cost the client."""
-        self._threads.changed(message["body"])
-        self._session.to_client(message)
-        self._session.start(self._refresh_threads())
 
     async def _annotate(self, body: dict[str, Any]) -> None:
         top = await self._top_frame(body["threadId"])
@@ -166,38 +163,19 @@ class Stops:
 
     # For the client
 
-    def threads_request(self, request: Message) -> None:
-        """From what is known while a slow request holds debugpy's adapter up."""
-        if self._threads.known and self._session.upstream.busy:
-            self._session.reply(request, self._threads.body())
-        else:
-            self._session.forward(request, self._threads.answered)
-
-    async def _refresh_threads(self) -> None:
-        response = await self._session.upstream.ask("threads")
-        if response.get("success"):
-            self._threads.answered(response["body"])
-
     def scopes_request(self, request: Message) -> None:
         """At a boundary, the recorded executions come after the frame's own scopes."""
         shown = self._frames.get(request["arguments"]["frameId"])
-        if shown is None:
-            return self._session.forward(request)
-        _, event, nodes = shown
-        nodes_in_step = self._steps.in_step(shown[0], nodes)
+        self._remembered.scopes(request, [] if shown is None else [self._graph_scope(*shown)])
 
-        def patch(body: dict[str, Any]) -> None:
-            body["scopes"].append(
-                {
-                    "name": f"Graph run: {len(nodes)} executions",
-                    "variablesReference": self._references.executions(nodes_in_step),
-                    "indexedVariables": len(nodes),
-                    "expensive": False,
-                    **({"source": {"path": event.lines[0].path}} if event.lines else {}),
-                }
-            )
-
-        return self._session.forward(request, patch)
+    def _graph_scope(self, step: int, event: BoundaryEvent, nodes: list[Node]) -> dict[str, Any]:
+        return {
+            "name": f"Graph run: {len(nodes)} executions",
+            "variablesReference": self._references.executions(self._steps.in_step(step, nodes)),
+            "indexedVariables": len(nodes),
+            "expensive": False,
+            **({"source": {"path": event.lines[0].path}} if event.lines else {}),
+        }
 
     def variables_request(self, request: Message) -> None:
         """Ours, or debugpy's."""
@@ -211,7 +189,3 @@ class Stops:
         if not self._references.owns(request["arguments"].get("variablesReference")):
             return self._session.forward(request)
         return self._session.fail(request, "a recorded value can't be changed: the run is over")
-
-    def setExpression_request(self, request: Message) -> None:
-        """debugpy's, whatever frame it is."""
-        self._session.forward(request)

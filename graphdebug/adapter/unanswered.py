@@ -1,10 +1,13 @@
-"""Requests that debugpy's adapter never answers: they are answered here and never reach it."""
+"""Requests that debugpy's adapter never answers: they are answered here and never reach it.
+
+They are what pydevd knows from the protocol's schema and doesn't handle. What it doesn't know at all
+it refuses by itself.
+"""
 
 from __future__ import annotations
 
 from graphdebug.adapter.session import Session
 from graphdebug.transport.framing import Message
-
 
 class Unanswered:
     """``cancel``, ``dataBreakpointInfo`` and others that pydevd hasn't."""
@@ -27,14 +30,17 @@ class Unanswered:
         self._session.reply(request, {"sources": []})
 
     def _unsupported(self, request: Message) -> None:
-        self._session.fail(request, f'"{request["command"]}" is not supported for Python programs')
+        self._session.fail(request, f'"{request["command"]}" is not supported')
 
     disassemble_request = _unsupported
     readMemory_request = _unsupported
     writeMemory_request = _unsupported
+    restart_request = _unsupported
     restartFrame_request = _unsupported
     stepBack_request = _unsupported
     reverseContinue_request = _unsupported
     setDataBreakpoints_request = _unsupported
     setInstructionBreakpoints_request = _unsupported
     terminateThreads_request = _unsupported
+    runInTerminal_request = _unsupported
+    startDebugging_request = _unsupported

@@ -14,7 +14,7 @@ from graphdebug.transport.framing import Message
 
 Answered = Callable[[Message], None]
 
-EXIT_SECONDS = 5.0
+EXIT_SECONDS = 2.0
 """How long debugpy's adapter may take to end once its stdin is closed."""
 
 
@@ -97,6 +97,19 @@ class Upstream:
         _, answered = self._pending.pop(response["request_seq"], ("", None))
         if answered is not None:
             answered(response)
+
+    def abandon(self) -> None:
+        """Nothing will be answered any more: requests that still wait fail."""
+        pending, self._pending = self._pending, {}
+        for command, answered in pending.values():
+            answered(
+                {
+                    "type": "response",
+                    "command": command,
+                    "success": False,
+                    "message": "the session is over",
+                }
+            )
 
     async def close(self) -> None:
         """Close its stdin, which ends it; kill it if it doesn't."""

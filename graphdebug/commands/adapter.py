@@ -25,7 +25,7 @@ def add(subparsers: Any) -> None:
         description="The debug adapter: debugpy's, with graphdebug's parts on top.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on; stdio without it")
+    parser.add_argument("--port", type=_port, help="port to listen on; stdio without it")
     parser.add_argument("--log-dir", help="directory for debugpy's logs")
     parser.add_argument("--log-stderr", action="store_true", help="let debugpy log to stderr")
     parser.set_defaults(run=run)
@@ -37,9 +37,28 @@ def run(arguments: argparse.Namespace) -> int:
         *(["--log-dir", arguments.log_dir] if arguments.log_dir else []),
         *(["--log-stderr"] if arguments.log_stderr else []),
     ]
+    if arguments.log_dir:
+        _make(arguments.log_dir)
     if arguments.port is None:
         return asyncio.run(_on_stdio(options))
     return asyncio.run(_on_port(arguments.host, arguments.port, options))
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to 65535 is expected")
+    return number
+
+
+def _make(directory: str) -> None:
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f'can\'t write logs to "{directory}": {error.strerror}',
+            "name another directory with --log-dir",
+        ) from None
 
 
 async def _on_stdio(options: list[str]) -> int:
@@ -48,7 +67,10 @@ async def _on_stdio(options: list[str]) -> int:
     assert main is not None
     with contextlib.suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
-    code = await serve(client, options, leave_endpoints=True)
+    try:
+        code = await serve(client, options, leave_endpoints=True)
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
     if code:
         complain("the client sent what isn't the Debug Adapter Protocol")
     return code

@@ -122,9 +122,13 @@ def _content_length(header: bytes) -> int:
     raise FramingError(f"a header without Content-Length: {header[:40]!r}")
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _decode(body: bytes) -> Message:
     try:
-        message = json.loads(body)
+        message = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BodyError(f"not JSON: {error}") from None
     if not isinstance(message, dict):
