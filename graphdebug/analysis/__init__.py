@@ -1,8 +1,10 @@
-"""placeholder until the analysis lands"""
-from dataclasses import dataclass
-@dataclass(frozen=True)
-class Binding:
-    kind: str; reason: str; line: int
-class Analysis:
-    def binding(self, line): return Binding("line", "stops each time this line runs", line)
-def analyse(source, filename=""): return Analysis()
+"""What a breakpoint does, told from the source alone: pure functions over ``ast``.
+
+Serves the debug adapter and the language server; imports no other part of graphdebug, and never a
+framework.
+"""
+
+from graphdebug.analysis.analysis import Analysis, analyse
+from graphdebug.analysis.binding import Binding, BindingKind
+
+__all__ = ["Analysis", "Binding", "BindingKind", "analyse"]

@@ -16,6 +16,7 @@ from graphdebug.analysis.facts import (
     Facts,
     Function,
     ScopeKind,
+    Store,
     Use,
     dotted,
     first_line,
@@ -193,15 +194,21 @@ class _Collector:
         if isinstance(target, ast.Name):
             self.bind(target.id, Bound(value=value))
         elif isinstance(target, ast.Attribute):
-            self.facts.attributes.append((target.attr, value))
+            self.store(dotted(target), value)
             self.expression(target.value)
         elif isinstance(target, ast.Tuple | ast.List):
             for index, element in enumerate(target.elts):
                 self.target(element, _paired(target, value, index))
         elif isinstance(target, ast.Starred):
             self.target(target.value, value)
+        elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+            self.store(f"{dotted(target.value)}[{target.slice.value}]", value)
+            self.expression(target.value)
         else:
             self.expression(target)
+
+    def store(self, target: str, value: ast.expr) -> None:
+        self.facts.stores.append(Store(target, value, self.guarded))
 
     # Expressions
 

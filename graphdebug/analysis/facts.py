@@ -40,6 +40,17 @@ class Use:
 
 
 @dataclass(frozen=True)
+class Store:
+    """An assignment to something that is no plain name."""
+
+    target: str
+    """As written, such as ``self.step`` or ``os.environ[HOME]``."""
+    value: ast.expr
+    guarded: bool
+    """Whether it stands under a condition."""
+
+
+@dataclass(frozen=True)
 class Block:
     """One item of a ``with`` statement."""
 
@@ -76,8 +87,7 @@ class Facts:
     reads: list[ast.Attribute] = field(default_factory=list)
     """Attributes that are read and not called: they may be properties."""
     blocks: list[Block] = field(default_factory=list)
-    attributes: list[tuple[str, ast.expr]] = field(default_factory=list)
-    """Assignments to attributes, such as ``self.step = ...``: name and value."""
+    stores: list[Store] = field(default_factory=list)
     returns: list[ast.expr] = field(default_factory=list)
     yields: bool = False
     """Whether it, or a function in it, is a generator."""

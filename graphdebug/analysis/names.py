@@ -1,18 +1,18 @@
 """What an expression of a file may stand for.
 
 The answer to "what is ``self.step``" is a set of candidates: a container counts as its elements,
-several assignments count as all of them, and what can't be told has none. Imported by ``edges`` and
-``symbolic``.
+several assignments count as all of them, and what can't be told has none. Imported by ``classes``,
+``edges``, ``switches`` and ``symbolic``.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from graphdebug.analysis.apis import CONSTRUCTS, canonical, is_transparent
+from graphdebug.analysis.apis import CONSTRUCTS, DATASET, canonical, is_disabled, is_transparent, makes_dataset
 from graphdebug.analysis.facts import Bound, dotted, parameters
 from graphdebug.analysis.scopes import Scope, scopes_of
 
@@ -44,7 +44,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Wrapped:
-    """A function, or an object, of this file as a framework's wrapper gives it back."""
+    """A function of this file, or an object, as a framework's wrapper gives it back."""
 
     scope: Scope
     path: str
@@ -65,7 +65,8 @@ class Names:
         self._known: dict[tuple[Scope | None, str], Values] = {}
         self._depth = 0
         self._module: dict[str, list[tuple[Scope, Bound]]] = {}
-        self._subclasses: dict[str, list[Scope]] = {}
+        self._derived: dict[str, list[Scope]] = {}
+        self._calls: dict[str, list[tuple[Scope, ast.Call]]] = {}
         for scope in self.scopes:
             self._enter(scope)
 
@@ -76,7 +77,9 @@ class Names:
             for name, ways in bound.items():
                 self._module.setdefault(name, []).extend((scope, way) for way in ways)
         for base in scope.facts.bases:
-            self._subclasses.setdefault(dotted(base), []).append(scope)
+            self._derived.setdefault(dotted(base), []).append(scope)
+        for use in scope.facts.uses:
+            self._calls.setdefault(use.path.rpartition(".")[2], []).append((scope, use.node))
 
     # Expressions
 
@@ -96,14 +99,11 @@ class Names:
                 return self.name(name, scope)
             case ast.Attribute(value=base, attr=attr):
                 return _unique(v for b in self.values(base, scope) for v in self.attribute(b, attr))
-            case ast.Call():
-                return _unique(
-                    value
-                    for callee in self.values(node.func, scope)
-                    for value in self._result(callee, node, scope)
-                )
+            case ast.Call(func=func):
+                callees = self.values(func, scope)
+                return _unique(v for callee in callees for v in self._result(callee, node, scope))
             case ast.Lambda():
-                return (scope.inside[node],) if node in scope.inside else ()
+                return (scope.inside[node],)
         return _unique(value for part in _parts(node) for value in self.values(part, scope))
 
     def arguments(self, node: ast.Call, scope: Scope) -> Values:
@@ -114,7 +114,8 @@ class Names:
     def _result(self, callee: Value, node: ast.Call, scope: Scope) -> Values:
         match callee:
             case Api(path="builtins.super"):
-                return self._bases(scope)
+                owner = next((s for s in scope.around() if s.kind == "class"), None)
+                return self.bases(owner) if owner else ()
             case Api(path=path):
                 return self._made(canonical(path), node, scope)
             case Scope(kind="class"):
@@ -128,41 +129,48 @@ class Names:
         if is_transparent(path):
             return self.arguments(node, scope) + made
         construct = CONSTRUCTS.get(path)
+        if is_disabled(path, node):
+            return self.arguments(node, scope) or (Api("builtins.callable"),)
         if construct is None or not construct.wraps:
-            return made
-        given = (v for part in construct.given(node) for v in self.values(part, scope))
-        wrapped = (Wrapped(v.scope if isinstance(v, Instance) else v, path)
-                   for v in given if isinstance(v, Instance | Scope))
-        # Without a function it is a decorator yet to be applied.
-        return _unique(wrapped) or (Api(path),)
+            return (Made(DATASET),) if makes_dataset(path) else made
+        given = [v for part in construct.given(node) for v in self.values(part, scope)]
+        # Without a function it is a decorator that is yet to be applied.
+        return _unique(_wrapped(given, path)) if construct.given(node) else (Api(path),)
 
     def _returned(self, function: Scope) -> Values:
-        key = (function, "return")
-        return self._once(key, lambda: _unique(
-            value for part in function.facts.returns for value in self.values(part, function)
-        ))
+        parts = function.facts.returns
+        return self._once(
+            (function, "()"),
+            lambda: _unique(value for part in parts for value in self.values(part, function)),
+        )
+
+    def _once(self, key: tuple[Scope | None, str], find: Callable[[], Values]) -> Values:
+        """``find()``, remembered; nothing while it is being found: ``x = f(x)``."""
+        if key not in self._known:
+            self._known[key] = ()
+            self._known[key] = find()
+        return self._known[key]
 
     # Names
 
     def name(self, name: str, scope: Scope) -> Values:
         """What ``name`` may mean in ``scope``."""
-        inner: Scope | None = None
         for place in (scope, *scope.around()):
-            if name in place.facts.inner:
-                inner = inner or place
-            if place.parent is None or (place.kind == "class" and place is not scope):
-                continue
-            if name in place.facts.bound:
-                ways = [(place, way) for way in place.facts.bound[name]]
-                return self._once((place, name), lambda: self._meaning(name, ways))
+            hidden = place.kind == "class" and place is not scope
+            if place.parent is not None and not hidden and name in place.facts.bound:
+                return self._once((place, name), lambda: self._meaning(name, self._ways(name, place)))
         if name in self._module:
             return self._once((None, name), lambda: self._meaning(name, self._module[name]))
-        if inner is not None:
-            ways = [(inner, way) for way in inner.facts.inner[name]]
-            return self._once((inner, name), lambda: self._meaning(name, ways))
+        for place in (scope, *scope.around()):
+            if name in place.facts.inner:
+                ways = [(place, way) for way in place.facts.inner[name]]
+                return self._once((place, name), lambda: self._meaning(name, ways))
         if hasattr(builtins, name):
             return (Api(f"builtins.{name}"),)
         return _unique(Api(f"{star}.{name}") for star in self._stars)
+
+    def _ways(self, name: str, place: Scope) -> list[tuple[Scope, Bound]]:
+        return [(place, way) for way in place.facts.bound.get(name, ())]
 
     def _meaning(self, name: str, ways: list[tuple[Scope, Bound]]) -> Values:
         found: list[Value] = []
@@ -175,7 +183,8 @@ class Names:
             found.extend(values)
         wrapped = {value.scope for value in found if isinstance(value, Wrapped)}
         return _unique(
-            value for value in found
+            value
+            for value in found
             if isinstance(value, Wrapped) or getattr(value, "scope", value) not in wrapped
         )
 
@@ -188,7 +197,7 @@ class Names:
             return self.values(way.value, place)
         if way.annotation is not None:
             return self._annotated(way.annotation, place)
-        return self._receiver(name, place)
+        return self._receiver(name, place) or self._passed(name, place)
 
     def _annotated(self, annotation: ast.expr, place: Scope) -> Values:
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
@@ -202,15 +211,34 @@ class Names:
         return tuple(made)
 
     def _receiver(self, name: str, method: Scope) -> Values:
-        """The object, for the first parameter of a method."""
+        """The object, or the class, where ``name`` is the first parameter of a method."""
         owner = method.parent
-        given = parameters(method.facts.node)
-        if owner is None or owner.kind != "class" or not given or given[0].arg != name:
+        if owner is None or owner.kind != "class" or _first_parameter(method) != name:
             return ()
         decorators = {dotted(decorator) for decorator in method.facts.decorators}
         if "staticmethod" in decorators:
             return ()
         return (owner,) if "classmethod" in decorators else (Instance(owner),)
+
+    def _passed(self, name: str, function: Scope) -> Values:
+        parts = self.passed(name, function)
+        return _unique(value for scope, part in parts for value in self.values(part, scope))
+
+    def passed(self, name: str, function: Scope) -> list[tuple[Scope, ast.expr]]:
+        """What the calls of ``function`` in this file pass as parameter ``name``, and where."""
+        given = [parameter.arg for parameter in parameters(function.facts.node)]
+        if name not in given:
+            return []
+        method = function.parent is not None and function.parent.kind == "class"
+        index = given.index(name) - method
+        found: list[tuple[Scope, ast.expr]] = []
+        for scope, node in self._calls.get(function.name, ()):
+            parts = [k.value for k in node.keywords if k.arg == name]
+            if 0 <= index < len(node.args):
+                parts.append(node.args[index])
+            if parts and function in map(_code, self.values(node.func, scope)):
+                found.extend((scope, part) for part in parts)
+        return found
 
     # Attributes
 
@@ -220,17 +248,124 @@ class Names:
             case Api(path=path) | Made(path=path):
                 return (Api(f"{path}.{attr}"),)
             case Instance(scope=scope) | Wrapped(scope=scope):
-                return self.member(scope, attr)
+                found = self.member(scope, attr)
+                return _unique(r for v in found for r in (self._read(v) or (v,)))
         return self.member(base, attr)
+
+    def _read(self, value: Value) -> Values:
+        """What reading a property gives; nothing where ``value`` is none."""
+        return self._returned(value) if isinstance(value, Scope) and is_property(value) else ()
 
     def member(self, owner: Scope, attr: str) -> Values:
         """What ``attr`` of a class of this file may stand for."""
         if owner.kind != "class":
             return ()
-        found = self._once((owner, f".{attr}"), lambda: self._own(owner, attr))
-        if found:
-            return found
-        bases = self._bases(owner)
-        inherited = _unique(v for b in bases if b != Instance(owner) for v in self._once(
-            (owner, f"..{attr}"), lambda b=b: self.attribute(b, attr)))  # type: ignore[misc]
-        return inherited
+        return self._once((owner, f".{attr}"), lambda: self._member(owner, attr))
+
+    def _member(self, owner: Scope, attr: str) -> Values:
+        own = list(self._meaning(attr, self._ways(attr, owner)))
+        for method in owner.children:
+            path = f"{_first_parameter(method)}.{attr}"
+            for store in method.facts.stores:
+                if store.target == path:
+                    own.extend(self.values(store.value, method))
+        if own:
+            return _unique(own)
+        bases = [base for base in self.bases(owner) if base != Instance(owner)]
+        above = _unique(v for base in bases for v in self.attribute(base, attr))
+        if any(isinstance(value, Scope) for value in above):
+            return above
+        # An abstract method: what the classes of this file make of it.
+        below = (v for d in self._derived.get(owner.name, ()) for v in self._ways(attr, d))
+        return _unique(v for place, way in below for v in self._way(attr, place, way)) or above
+
+    def bases(self, owner: Scope) -> Values:
+        """The bases of a class: ``Instance`` of this file's, ``Api`` of others."""
+        place = owner.parent or owner
+        found = (v for base in owner.facts.bases for v in self.values(base, place))
+        return _unique(
+            Instance(v) if isinstance(v, Scope) else v for v in found if isinstance(v, Scope | Api)
+        )
+
+    def ancestry(self, owner: Scope) -> set[str]:
+        """The imported classes that a class of this file comes from."""
+        paths: set[str] = set()
+        seen = {owner}
+        pending = [owner]
+        while pending:
+            for base in self.bases(pending.pop()):
+                if isinstance(base, Api):
+                    paths.add(canonical(base.path))
+                elif isinstance(base, Instance) and base.scope not in seen:
+                    seen.add(base.scope)
+                    pending.append(base.scope)
+        return paths
+
+    # Calls
+
+    def called(self, value: Value) -> Iterator[Scope]:
+        """The functions of this file whose code runs when ``value`` is called."""
+        if isinstance(value, Scope) and value.kind == "class":
+            yield from self._methods(value, _CONSTRUCTORS)
+        elif isinstance(value, Scope):
+            yield value
+        elif isinstance(value, Instance | Wrapped):
+            methods = list(self._methods(value.scope, _CALLED))
+            yield from methods if value.scope.kind == "class" else [value.scope]
+
+    def _methods(self, owner: Scope, names: Iterable[str]) -> Iterator[Scope]:
+        for name in names:
+            for value in self.member(owner, name):
+                if isinstance(value, Scope) and value.kind == "function":
+                    yield value
+
+
+def _code(value: Value) -> Scope | None:
+    """The function that ``value`` is, or wraps."""
+    return value if isinstance(value, Scope) else getattr(value, "scope", None)
+
+
+def is_property(scope: Scope) -> bool:
+    """Whether ``scope`` is a method that is read like an attribute."""
+    return any(dotted(d).endswith("property") for d in scope.facts.decorators)
+
+
+def _first_parameter(method: Scope) -> str:
+    given = parameters(method.facts.node)
+    return given[0].arg if given else ""
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    """The expressions that ``node`` picks its value from."""
+    match node:
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            return parts
+        case ast.Dict(values=parts) | ast.BoolOp(values=parts):
+            return parts
+        case ast.IfExp(body=body, orelse=other):
+            return [body, other]
+        case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) | ast.DictComp(value=part):
+            return [part]
+        case ast.Subscript(value=part) | ast.Starred(value=part) | ast.Await(value=part):
+            return [part]
+        case ast.NamedExpr(value=part):
+            return [part]
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return [left, right]  # lists of layers
+    return []
+
+
+def _wrapped(values: Iterable[Value], path: str) -> Iterator[Value]:
+    for value in values:
+        if isinstance(value, Instance):
+            yield Wrapped(value.scope, path)
+        elif isinstance(value, Scope):
+            yield Wrapped(value, path)
+
+
+def _is_none(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _unique(values: Iterable[Value]) -> Values:
+    return tuple(dict.fromkeys(values))

@@ -80,7 +80,7 @@ class Runtime:
             self.give_up(backend, "the import", error)
         else:
             presentation.install()
-            self._tell_state(backend, active=True)
+            self._tell_state(backend, active=True, reason=backend.reason)
 
     def give_up(self, backend: Backend, what: str, error: Exception) -> None:
         """Take a backend's hooks out after an error of ours, and say so once."""

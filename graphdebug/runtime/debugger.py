@@ -10,7 +10,8 @@ import contextlib
 import functools
 import socket
 import sys
-from types import CodeType, FrameType, FunctionType
+from collections.abc import Callable
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 problems: list[str] = []
@@ -102,12 +103,12 @@ def _present(string_provider: type, resolver: type) -> None:
     try:
         from _pydevd_bundle.pydevd_extension_api import StrPresentationProvider, TypeResolveProvider
         from _pydevd_bundle.pydevd_extension_utils import extensions_of_type
-        from _pydevd_bundle.pydevd_xml import _TYPE_RESOLVE_HANDLER as known
+        from _pydevd_bundle.pydevd_xml import _TYPE_RESOLVE_HANDLER
 
         strings = _registered(extensions_of_type(StrPresentationProvider), string_provider)
         _registered(extensions_of_type(TypeResolveProvider), resolver)
-        known._type_to_resolver_cache.clear()
-        known._type_to_str_provider_cache.clear()
+        _TYPE_RESOLVE_HANDLER._type_to_resolver_cache.clear()
+        _TYPE_RESOLVE_HANDLER._type_to_str_provider_cache.clear()
     except Exception as error:
         _unfit("tensors are shown as debugpy shows them", error)
         return
@@ -139,7 +140,8 @@ def _present_inside(strings: Any) -> None:
         (other, ["self", "obj", "level"]),
         (key_to_str, ["self", "key", "fmt"]),
     ):
-        if list(inspect.signature(function).parameters) != expected:
+        code = function.__code__
+        if list(code.co_varnames[: code.co_argcount]) != expected:
             raise TypeError(f"{function.__qualname__} takes other arguments")
 
     def ours(value: Any) -> bool:
@@ -167,6 +169,7 @@ def _present_inside(strings: Any) -> None:
 
 def _when_imported(name: str, action: Callable[[], None]) -> None:
     """Call ``action`` once the program has imported ``name``."""
+    import importlib.util
 
     class Finder:
         """Finds what the other finders find, for that one module, and is gone then."""
@@ -176,7 +179,7 @@ def _when_imported(name: str, action: Callable[[], None]) -> None:
             """The module's own spec, whose loader calls ``action`` at its end."""
             if wanted != name:
                 return None
-            sys.meta_path.remove(Finder)  # type: ignore[arg-type]
+            sys.meta_path.remove(Finder)
             spec = importlib.util.find_spec(name)
             if spec is not None and spec.loader is not None:
                 execute = spec.loader.exec_module
@@ -188,7 +191,7 @@ def _when_imported(name: str, action: Callable[[], None]) -> None:
                 spec.loader.exec_module = exec_module  # type: ignore[method-assign]
             return spec
 
-    sys.meta_path.insert(0, Finder)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Finder)
 
 
 def _unfit(consequence: str, error: Exception) -> None:

@@ -20,9 +20,6 @@ VALUES_LIMIT = 10_000
 TEXT_LIMIT = 1_000
 """Tensors of at most this many elements are printed in full where the user asks for their text."""
 
-PIECE = 1 << 22
-"""How many elements are reduced at once, so that a reduction never needs another whole tensor."""
-
 BINS = 64
 """How many bins a histogram has."""
 
@@ -161,15 +158,17 @@ def total(parts: Iterable[Moments]) -> Moments:
 
 
 def bin_edges(moments: Moments) -> list[float]:
-    """The edges of a histogram's bins, as numpy chooses its range."""
+    """The edges of a histogram's bins, over the range that numpy chooses."""
     low, high = moments.minimum, moments.maximum
     if low is None or high is None:
         low, high = 0.0, 1.0
     elif low == high:
-        low, high = low - 0.5, high + 0.5
-    # Not low + (high - low) * share: the difference of two floats may be infinite.
-    inner = [low * (1 - at / BINS) + high * (at / BINS) for at in range(1, BINS)]
-    return [float(low), *inner, float(high)]
+        beside = max(0.5, abs(low) * 1e-9)  # half is nothing to a large float
+        low, high = low - beside, high + beside
+    # Not (high - low) / BINS: the difference of two floats may be infinite.
+    width = high / BINS - low / BINS
+    inner = (min(low + width * at, high) for at in range(1, BINS))
+    return [float(low), *map(float, inner), float(high)]
 
 
 def answer(

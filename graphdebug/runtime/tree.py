@@ -54,7 +54,8 @@ class Elements:
         if not shape:
             found.append(("value", Group("read when opened", lambda: self._item(at)), ""))
         elif 0 not in shape:
-            text = f"{shape[0]:,} x {self._text(shape[1:])}"
+            each = self._text(shape[1:]) if len(shape) > 1 else self.tensor.dtype
+            text = f"{shape[0]:,} x {each}"
             values = Group(text, lambda: self._page(at, shape, 0, shape[0], 0))
             found.append(("values", values, ""))
         return found
@@ -75,9 +76,7 @@ class Elements:
             items = [self._row((*at, index), shape[1:]) for index in range(start, stop)]
         return [(name, item, suffix) for (name, suffix), item in zip(names, items, strict=True)]
 
-    def _range(
-        self, at: Index, shape: tuple[int, ...], start: int, stop: int, base: int
-    ) -> Child:
+    def _range(self, at: Index, shape: tuple[int, ...], start: int, stop: int, base: int) -> Child:
         text = self._text((stop - start, *shape[1:]))
         group = Group(text, lambda: self._page(at, shape, start, stop, start))
         return f"[{start}:{stop}]", group, f"[{start - base}:{stop - base}]"

@@ -104,9 +104,7 @@ def test_set_variable(stopped: Session) -> None:
 
 def test_set_expression(stopped: Session) -> None:
     frame = stopped.frame()["id"]
-    changed = stopped.request(
-        "setExpression", expression="table['one']", value="11", frameId=frame
-    )
+    changed = stopped.request("setExpression", expression="table['one']", value="11", frameId=frame)
     assert changed["value"] == "11"
     assert stopped.evaluate("table['one']")["result"] == "11"
     stopped.request("setExpression", expression="table['one']", value="1", frameId=frame)

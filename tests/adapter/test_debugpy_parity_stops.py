@@ -222,7 +222,7 @@ def test_threads_of_the_program(adapter: str, start: Start) -> None:
         threads = {t["id"]: t["name"] for t in s.request("threads")["threads"]}
         assert set(threads.values()) == {"MainThread", threads[s.thread]}
         names.append(threads[s.thread])
-        assert [frame["name"] for frame in s.stack()][0] == "work"
+        assert s.frame()["name"] == "work"
         s.cont()
     assert names == ["first"] * 2 + ["second"] * 3
     assert s.wait_for_exit() == 0

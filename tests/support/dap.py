@@ -12,11 +12,10 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any
 
+from graphdebug.transport.dap import Client, Disconnected, RequestFailed
 from support.adapters import EXIT_TIMEOUT, AdapterProcess
 from support.schema import Checker
 from support.transcript import Direction, Transcript
-
-from graphdebug.transport.dap import Client, Disconnected, RequestFailed
 
 Message = dict[str, Any]
 Breakpoint = int | dict[str, Any]
@@ -175,6 +174,21 @@ class Session:
         """The body of the answer; RequestFailed if there was an error."""
         return self.client.request(command, **arguments)
 
+    def send_raw(self, *parts: bytes) -> None:
+        """Write bytes to the adapter as they are."""
+        assert self.process is not None and self.process.process.stdin is not None
+        for part in parts:
+            self.process.process.stdin.write(part)
+        self.process.process.stdin.flush()
+
+    def wait_for_adapter(self, timeout: float = EXIT_TIMEOUT) -> int | None:
+        """The exit code of the adapter, or None if it still runs after ``timeout`` seconds."""
+        assert self.process is not None
+        code = self.process.wait(timeout)
+        if code is not None:
+            self.client.wait_for_end(1.0)  # its last words are on their way
+        return code
+
     def refused(self, command: str, /, **arguments: Any) -> str:
         """The message of the error that the request is answered with."""
         try:
@@ -185,12 +199,7 @@ class Session:
 
     def wait_for_stop(self, reason: str | None = None) -> Message:
         """The next ``stopped`` event; its thread is the one that later calls mean."""
-        self.client.wait_until(
-            lambda: bool(
-                self.client.pending_events("stopped") or self.client.pending_events("terminated")
-            ),
-            "a stop, or the end of the program",
-        )
+        self._wait_for_stop_or_end()
         assert self.client.pending_events("stopped"), (
             f"the program ended without the stop; it wrote:\n{self.output('stderr')}"
         )
@@ -198,6 +207,14 @@ class Session:
         assert reason in (None, body["reason"]), f"stopped for {body['reason']!r}, not {reason!r}"
         self.thread = body["threadId"]
         return body
+
+    def stops_again(self) -> bool:
+        """Whether the program stops once more, or else ends; see ``wait_for_stop``."""
+        self._wait_for_stop_or_end()
+        if self.client.pending_events("stopped"):
+            self.wait_for_stop()
+            return True
+        return False
 
     def stack(self, thread: int | None = None, **arguments: Any) -> list[Message]:
         """The frames of the stopped thread, innermost first."""
@@ -256,6 +273,22 @@ class Session:
             lambda: text in self.output(category), f"{text!r} in the {category} output"
         )
 
+    def said(self) -> str:
+        """What the adapter itself said, in the debug console or on stderr; never a traceback."""
+        own = [
+            body["output"]
+            for body in self.transcript.events("output")
+            if body.get("category") not in ("stdout", "stderr", "telemetry")
+        ]
+        text = "".join(own) + (self.process.errors() if self.process is not None else "")
+        assert "Traceback" not in text
+        return text
+
+    def wait_for_word(self, word: str) -> str:
+        """What the adapter said, once ``word`` is in it."""
+        self.client.wait_until(lambda: word in self.said(), f"{word!r} from the adapter", 10)
+        return self.said()
+
     def wait_for_exit(self) -> int:
         """The program's exit code; waits for ``exited`` and ``terminated``."""
         self.client.wait_for_event("terminated")
@@ -278,21 +311,24 @@ class Session:
         for child in self._children:
             child.close(check)
         problems = [] if self._tolerant else list(self._end())
+        self.client.close_input()
+        code = self.process.wait() if self.process is not None else None
         hung_up = self.client.close(timeout=1.0)
-        print(f"--- {self.adapter}\n{self.transcript}")  # pytest shows it where the test failed
+        errors = self.process.errors() if self.process is not None else ""
+        print(f"--- {self.adapter}\n{self.transcript}\n{errors}")  # pytest shows it on failure
         if self.process is not None:
-            if self.process.wait() is None:
+            if code is None:
                 problems.append("the adapter did not exit after its client was gone")
             elif not hung_up:
                 problems.append("the adapter has exited, and something else holds its stdout")
-            if self.adapter == "graphdebug" and "Traceback" in self.process.errors():
-                problems.append(f"a traceback on stderr:\n{self.process.errors()}")
+            if self.adapter == "graphdebug" and "Traceback" in errors:
+                problems.append(f"a traceback on stderr:\n{errors}")
             self.process.end()
         for terminal, output in self._terminals:
             try:
                 terminal.wait(EXIT_TIMEOUT)
             except subprocess.TimeoutExpired:
-                problems.append(f"still runs in a terminal: {terminal.args}")
+                problems.append(f"still runs in a terminal: {terminal.args!r}")
                 terminal.kill()
             output.close()
         problems += self.checker.violations
@@ -309,6 +345,14 @@ class Session:
         unanswered = self.checker.unanswered
         if unanswered and self.adapter == "graphdebug":
             yield f"never answered: {unanswered}"
+
+    def _wait_for_stop_or_end(self) -> None:
+        self.client.wait_until(
+            lambda: bool(
+                self.client.pending_events("stopped") or self.client.pending_events("terminated")
+            ),
+            "a stop, or the end of the program",
+        )
 
     def _observe(self, direction: Direction, message: Message) -> None:
         self.transcript.record(direction, message)

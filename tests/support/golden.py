@@ -1,14 +1,18 @@
 """A transcript without what may differ from run to run, to compare whole sessions.
 
-Ids are numbered by their first appearance, process ids and ports are replaced. Order is kept where
-the protocol defines it: answers by request, events by kind and thread. How the program's output is
-cut into events isn't defined, so it is joined by category.
+Ids are numbered by their first appearance, references anew at each stop, since pydevd makes them from
+addresses. Process ids and ports are replaced. Order is kept where the protocol defines it: answers by
+request, events by kind and thread. Not defined, and so not compared: how the program's output is cut
+into events (it is joined by category), which thread ``continued`` names when all go on, and what
+sockets are reported once the program is over.
 """
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from support.transcript import Message, Transcript
@@ -36,12 +40,23 @@ _LISTS = {
 """What ``id`` is an id of in the objects of a list of that key."""
 
 
+def difference(first: Normal, second: Normal) -> str:
+    """What stands in one of them only, as a diff; empty where they are the same."""
+    a, b = (json.dumps(side, indent=1, sort_keys=True).splitlines() for side in (first, second))
+    return "\n".join(difflib.unified_diff(a, b, n=12, lineterm=""))
+
+
 class _Ids:
     """Numbers in the order in which they were first met, per kind."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], int] = {}
         self._count: dict[str, int] = {}
+
+    def forget_references(self) -> None:
+        """Those of a stop mean nothing at the next one."""
+        self._seen = {key: seen for key, seen in self._seen.items() if key[0] != "reference"}
+        self._count["reference"] = 0
 
     def __call__(self, kind: str, number: int) -> str | int:
         if kind == "reference" and number == 0:
@@ -52,22 +67,25 @@ class _Ids:
         return f"<{kind} {self._seen[kind, number]}>"
 
 
-def normal(transcript: Transcript, ours: Callable[[Message], Message | None] | None = None) -> Normal:
+def normal(
+    transcript: Transcript, ours: Callable[[Message], Message | None] | None = None
+) -> Normal:
     """What an adapter said, comparable.
 
     ``ours`` gets each message and returns it without our documented additions, or None to leave it
     out.
     """
-    requests: dict[int, Message] = {}
+    requests: dict[int, tuple[Message, int]] = {}
     answers: dict[int, Message] = {}
     events: list[Message] = []
+    stops = 0
     for entry in transcript.entries:
-        message: Message | None = entry.message
         if entry.direction == "sent":
-            if message["type"] == "request":
-                requests[message["seq"]] = message
+            if entry.message["type"] == "request":
+                requests[entry.message["seq"]] = entry.message, stops
             continue
-        message = ours(message) if ours is not None else message
+        stops += entry.message.get("event") == "stopped"
+        message = ours(entry.message) if ours is not None else entry.message
         if message is None:
             continue
         if message["type"] == "response":
@@ -76,28 +94,42 @@ def normal(transcript: Transcript, ours: Callable[[Message], Message | None] | N
             events.append(message)
     ids = _Ids()
     return {
-        "answers": [_answer(requests[seq], answers.get(seq), ids) for seq in sorted(requests)],
+        "answers": list(_answers(requests, answers, ids)),
         "events": _events(events, ids),
         "output": {name: transcript.output(name) for name in sorted(_PROGRAM_OUTPUT)},
     }
 
 
-def _answer(request: Message, answer: Message | None, ids: _Ids) -> Any:
-    if answer is None:
-        return request["command"], "no answer"
-    kept = {key: answer[key] for key in answer.keys() - {"seq", "request_seq", "type"}}
-    return _plain(kept, ids)
+def _answers(
+    requests: dict[int, tuple[Message, int]], answers: dict[int, Message], ids: _Ids
+) -> Iterator[Any]:
+    last = 0
+    for seq, (request, stops) in sorted(requests.items()):
+        if stops != last:
+            ids.forget_references()
+            last = stops
+        if seq not in answers:
+            yield request["command"], "no answer"
+        else:
+            answer = answers[seq]
+            kept = {key: answer[key] for key in answer.keys() - {"seq", "request_seq", "type"}}
+            yield _plain(kept, ids)
 
 
 def _events(events: list[Message], ids: _Ids) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for event in events:
         body = event.get("body", {})
-        if event["event"] == "output" and body.get("category") in _PROGRAM_OUTPUT:
+        name = event["event"]
+        if name == "output" and body.get("category") in _PROGRAM_OUTPUT:
             continue
-        plain = _plain(body, ids, event["event"])
+        if name == "debugpySockets" and "terminated" in found:
+            continue
+        if name == "continued" and body.get("allThreadsContinued"):
+            body = {key: value for key, value in body.items() if key != "threadId"}
+        plain = _plain(body, ids, name)
         thread = f" {plain['threadId']}" if "threadId" in body else ""
-        found.setdefault(event["event"] + thread, []).append(plain)
+        found.setdefault(name + thread, []).append(plain)
     return found
 
 
@@ -108,7 +140,7 @@ def _plain(value: Any, ids: _Ids, key: str = "") -> Any:
     if isinstance(value, list):
         return [_plain(item, ids, key) for item in value]
     if isinstance(value, str):
-        return re.sub(r"0x[0-9a-f]{6,}", "<address>", value)
+        return re.sub(r"0x[0-9a-f]{6,}|(?<='seq': )\d+", "<number>", value)
     return value
 
 

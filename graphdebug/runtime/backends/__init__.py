@@ -33,6 +33,8 @@ class Backend(ABC):
     """The framework."""
     tier: ClassVar[str] = "python"
     """Which observer this is."""
+    reason: str = ""
+    """What of it stays off, and why."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from graphdebug.protocol.model import Source, StepKind
 from graphdebug.runtime.backends import Backend
 from graphdebug.runtime.backends.tensorflow import entries
+from graphdebug.runtime.backends.tensorflow.boundary import Hits
 from graphdebug.runtime.backends.tensorflow.calls import Call, Calls
+from graphdebug.runtime.backends.tensorflow.functions import Functions
 from graphdebug.runtime.backends.tensorflow.patches import Patches
 from graphdebug.runtime.backends.tensorflow.session import Sessions
 from graphdebug.runtime.backends.tensorflow.sources import Graphs
@@ -33,6 +35,8 @@ class TensorFlow(Backend):
         self.graphs = Graphs()
         self.patches = Patches()
         self.sessions = Sessions(self)
+        self.functions = Functions(self)
+        self._ran: dict[str, set[int]] = {}
 
     @property
     def version(self) -> str:
@@ -42,12 +46,16 @@ class TensorFlow(Backend):
 
     def install(self) -> None:
         entries.install(self.sessions, self.patches)
+        self.functions.install(self.patches)
         self.active = True
 
     def remove(self) -> None:
         self.active = False
         self.patches.restore()
         self.sessions.remove()
+
+    def finish(self) -> None:
+        self.remove()
 
     def place(self) -> str:
         from tensorflow.python.eager import context
@@ -97,13 +105,26 @@ class TensorFlow(Backend):
             devices=devices,
         )
 
+    def stop(self, call: Call, step: int, hits: Hits, *remarks: str) -> None:
+        """Stop where the user called, if breakpoints ask for it."""
+        if hits.executions and call.frame is not None:
+            verb = "made" if call.kind == "session" else "ran"
+            text = hits.text(f"{call.name} {verb}", *remarks)
+            self.runtime.stops.boundary(call.frame, step, hits.lines, hits.executions, text)
+
     def bind(self, sources: Iterable[Source], reason: str) -> None:
         """Tell that breakpoints on these lines stop at the boundary."""
         files: dict[str, set[int]] = {}
         for source in sources:
             files.setdefault(source.path, set()).add(source.line)
         for path, lines in files.items():
+            self._ran.setdefault(path, set()).update(lines)
             self.runtime.recorder.bind(path, sorted(lines), "boundary", reason)
+
+    def bind_removed(self, path: str, line: int, reason: str) -> None:
+        """Tell that nothing is left of a line, unless something was in another graph."""
+        if line not in self._ran.get(path, ()):
+            self.runtime.recorder.bind(path, [line], "boundary", reason)
 
     def give_up(self, what: str, error: Exception) -> None:
         """Stop observing after an error of ours."""

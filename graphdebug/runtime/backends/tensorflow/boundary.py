@@ -36,7 +36,7 @@ class Hits:
 
     def text(self, what: str, *more: str) -> str:
         """One sentence."""
-        return "; ".join([f"{what} made {', '.join(self.parts)}", *filter(None, more)])
+        return "; ".join([f"{what} {', '.join(self.parts)}", *filter(None, more)])
 
 
 def hits(
@@ -44,32 +44,42 @@ def hits(
     found: Sequence[Execution],
     variables: Mapping[tuple[str, int], Names],
     frame: FrameType | None,
+    *,
+    once: bool = False,
 ) -> Hits:
-    """Evaluate the breakpoints of every execution, in order; log points log here."""
-    stopped: dict[Source, list[int]] = {}
-    made: dict[Source, int] = {}
+    """Evaluate the breakpoints of every execution, in order; log points log here.
+
+    ``once``: these are nodes rather than executions, which nobody counted.
+    """
+    stopped: dict[tuple[str, int], list[int]] = {}
+    made: Counter[tuple[str, int]] = Counter()
     for index, execution in enumerate(found):
         source = execution.source
-        breakpoint = source and runtime.breakpoints.at(source.path, source.line)
-        if source is None or breakpoint is None:
+        if source is None:
             continue
-        made[source] = made.get(source, 0) + 1
+        breakpoint = runtime.breakpoints.at(source.path, source.line)
+        if breakpoint is None:
+            continue
+        line = source.path, source.line
+        made[line] += 1
         names: dict[str, Any] = {}
         scope: dict[str, Any] = {}
         if breakpoint.condition or breakpoint.log_message:
-            names = dict(_names(execution, variables.get((source.path, source.line), {})))
+            names = dict(_names(execution, variables.get(line, {})))
             scope = _globals(source.path, frame)
         if not runtime.breakpoints.hit(source.path, breakpoint, names, scope):
             continue
         if breakpoint.log_message:
             runtime.log(runtime.breakpoints.log_text(breakpoint, names, scope), source)
         else:
-            stopped.setdefault(source, []).append(index)
+            stopped.setdefault(line, []).append(index)
     result = Hits()
-    for source, indices in stopped.items():
+    for line, indices in stopped.items():
+        source = found[indices[0]].source
+        if source is not None:
+            result.lines.append(source)
         result.executions += indices
-        result.lines.append(source)
-        result.parts.append(_part(found, source, indices, made[source]))
+        result.parts.append(_part(found, line[1], indices, made[line], once))
     result.executions.sort()
     return result
 
@@ -97,11 +107,12 @@ def _globals(path: str, frame: FrameType | None) -> dict[str, Any]:
     return {}
 
 
-def _part(found: Sequence[Execution], source: Source, indices: Sequence[int], made: int) -> str:
+def _part(
+    found: Sequence[Execution], line: int, indices: Sequence[int], made: int, once: bool
+) -> str:
     counts = Counter(found[index].name for index in indices)
-    total = sum(counts.values())
     names = ", ".join(list(counts)[:NAMES_LIMIT]) + (" ..." if len(counts) > NAMES_LIMIT else "")
-    executions = "execution" if made == 1 else "executions"
-    chosen = "" if total == made else f", {total} of which the breakpoint stops at,"
-    return f"{made} {executions}{chosen} of {names} (line {source.line})"
-
+    if once:
+        return f"{names} (line {line})"
+    chosen = "" if len(indices) == made else f", {len(indices)} of which the breakpoint stops at,"
+    return f"{made} execution{'s' * (made != 1)}{chosen} of {names} (line {line})"

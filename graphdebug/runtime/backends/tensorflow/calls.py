@@ -31,6 +31,10 @@ class Call:
     """Nanoseconds of it that were our own."""
     running: bool = False
     """Whether a graph runs in it now."""
+    function: Any = None
+    """The tf.function that was called."""
+    tracing: bool = False
+    """Whether that is being traced now."""
     ran: Any = None
     """What ran, as the entry's own hooks put it here."""
 

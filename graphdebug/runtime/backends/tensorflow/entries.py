@@ -3,57 +3,49 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches, wrapped
 from graphdebug.runtime.backends.tensorflow.session import Run, Sessions
 
-if TYPE_CHECKING:
-    from graphdebug.runtime.backends.tensorflow import TensorFlow
+_RUN = "self options feed_dict fetch_list target_list run_metadata"
+_ENTRY = "self fetches feed_dict options run_metadata"
 
 
-class GuardedHook(ABC):
-    """A hook whose errors end the observation, not the program."""
+def install(sessions: Sessions, patches: Patches) -> None:
+    """Hook every entry."""
+    from tensorflow.python.client import session
 
-    def __init__(self, backend: TensorFlow, what: str) -> None:
-        self.backend = backend
-        self.what = what
-
-    def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-        try:
-            if self.backend.active:
-                return self.enter(args, kwargs)
-        except Exception as error:
-            self.backend.give_up(self.what, error)
-        except BaseException:
-            self.backend.calls.end()  # Ctrl-C while ours ran: the next call is an outermost one
-            raise
-        return None, args, kwargs
-
-    def after(self, state: Any, result: Any, failed: bool) -> None:
-        if state is not None:
-            try:
-                self.leave(state, result, failed)
-            except Exception as error:
-                self.backend.give_up(self.what, error)
-
-    @abstractmethod
-    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-        """As ``before``, but may raise."""
-
-    @abstractmethod
-    def leave(self, state: Any, result: Any, failed: bool) -> None:
-        """As ``after``, but may raise; called only where ``enter`` returned a state."""
+    base, made = session.BaseSession, session.BaseSession._Callable
+    for owner, name, parameters, hook in (
+        (base, "_call_tf_sessionrun", _RUN, RunHook(sessions)),
+        (base, "_call_tf_sessionprun", "self handle feed_dict fetch_list", PartHook(sessions)),
+        (base, "run", _ENTRY, EntryHook(sessions, "Session.run")),
+        (
+            base,
+            "partial_run",
+            "self handle fetches feed_dict",
+            EntryHook(sessions, "Session.partial_run"),
+        ),
+        (base, "make_callable", "self fetches feed_list accept_options", MakeHook(sessions)),
+        (made, "__init__", "self session callable_options", OptionsHook(sessions)),
+        (made, "__call__", "self", CallableHook(sessions)),
+    ):
+        patches.wrap(owner, name, parameters.split(), hook)
 
 
-class EntryHook(GuardedHook):
-    """Around what a user calls; calls within it are a part of it."""
+class SessionHook(GuardedHook):
+    """A hook of one of a session's functions."""
 
-    def __init__(self, sessions: Sessions, name: str) -> None:
-        super().__init__(sessions.backend, name)
+    def __init__(self, sessions: Sessions, what: str) -> None:
+        super().__init__(sessions.backend, what)
         self.sessions = sessions
+
+
+class EntryHook(SessionHook):
+    """Around what a user calls; calls within it are a part of it."""
 
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         call = self.backend.begin("session", self.what)
@@ -64,19 +56,18 @@ class EntryHook(GuardedHook):
         call, metadata = state
         duration = call.duration()
         self.backend.calls.end()
-        if isinstance(call.ran, Run) and not failed:
-            if metadata is not None:
-                for name in call.ran.unasked:
-                    metadata.ClearField(name)
-            self.sessions.report(call, call.ran, duration)
+        if failed or call.ran is None:
+            return
+        if metadata is not None:
+            call.ran.withhold(metadata)
+        self.sessions.report(call, call.ran, duration)
 
 
-class RunHook(GuardedHook):
+class RunHook(SessionHook):
     """Around the one function through which nearly every run goes."""
 
     def __init__(self, sessions: Sessions) -> None:
-        super().__init__(sessions.backend, "the record of a session's run")
-        self.sessions = sessions
+        super().__init__(sessions, "the record of Session.run")
 
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         call = self.backend.calls.current
@@ -86,8 +77,8 @@ class RunHook(GuardedHook):
         if call is None or call.kind != "session" or call.running:
             return None, args, kwargs
         began = time.perf_counter_ns()
-        arguments = self.sessions.prepare(call, args)
-        call.running = True
+        run, arguments = self.sessions.prepare(*args)
+        call.ran, call.running = run, True
         call.spent += time.perf_counter_ns() - began
         return (call, own, arguments[-1]), arguments, kwargs
 
@@ -98,28 +89,91 @@ class RunHook(GuardedHook):
         call.running = False
         if own is not None:
             self.backend.calls.end()
-        run = call.ran
-        if run.options is not None:
-            self.sessions.collect(run, metadata, failed)
+        self.sessions.collect(call.ran, metadata, failed)
         call.spent += time.perf_counter_ns() - began
         if own is not None and not failed:
-            self.sessions.report(own, run, duration)
+            self.sessions.report(own, call.ran, duration)
 
 
-class MakeHook(GuardedHook):
+class PartHook(SessionHook):
+    """Around a part of a partial run, for which TensorFlow records nothing."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__(sessions, "the record of Session.partial_run")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        call = self.backend.calls.current
+        if call is not None and not call.running:
+            call.ran = self.sessions.part(*args)
+        return None, args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        """Nothing was asked for."""
+
+
+class MakeHook(SessionHook):
     """Around ``make_callable``, whose results are entries of their own."""
 
     def __init__(self, sessions: Sessions) -> None:
-        super().__init__(sessions.backend, "Session.make_callable")
-        self.sessions = sessions
+        super().__init__(sessions, "Session.make_callable")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        return None, args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        """There was no state."""
+
+    def after(self, state: Any, result: Any, failed: bool) -> Any:
+        if failed or not self.backend.active:
+            return result
+        return wrapped(result, EntryHook(self.sessions, self.what))
 
 
-def install(sessions: Sessions, patches: Patches) -> None:
-    """Hook every entry."""
-    from tensorflow.python.client import session
+class OptionsHook(SessionHook):
+    """Around the making of a ``_Callable``: only its options say what it runs."""
 
-    base = session.BaseSession
-    run = ("self", "options", "feed_dict", "fetch_list", "target_list", "run_metadata")
-    patches.wrap(base, "_call_tf_sessionrun", run, RunHook(sessions))
-    run = ("self", "fetches", "feed_dict", "options", "run_metadata")
-    patches.wrap(base, "run", run, EntryHook(sessions, "Session.run"))
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__(sessions, "Session._make_callable_from_options")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        options = kwargs.get("callable_options", args[-1])
+        copy = type(options)()
+        copy.CopyFrom(options)
+        self.sessions.options[args[0]] = copy
+        return None, args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        """There was no state."""
+
+
+class CallableHook(SessionHook):
+    """Around a call of a ``_Callable``; a twin that records runs in its place where that is asked."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        super().__init__(sessions, "Session.make_callable")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        call = self.backend.begin("session", self.what)
+        if call is None:
+            return None, args, kwargs
+        began = time.perf_counter_ns()
+        theirs = kwargs.get("run_metadata")
+        run, made, ours = self.sessions.prepare_callable(args[0], args[1:])
+        if ours is not None:
+            args, kwargs = (made, *args[1:]), {**kwargs, "run_metadata": ours}
+        call.ran, call.running = run, True
+        call.spent += time.perf_counter_ns() - began
+        return (call, theirs, ours), args, kwargs
+
+    def leave(self, state: tuple[Call, Any, Any], result: Any, failed: bool) -> None:
+        call, theirs, ours = state
+        duration = call.duration()
+        self.backend.calls.end()
+        run: Run = call.ran
+        if ours is not None:
+            self.sessions.read(run, ours, failed)
+            if theirs is not None and not failed:
+                theirs.CopyFrom(ours)
+                run.withhold(theirs)
+        if not failed:
+            self.sessions.report(call, run, duration)

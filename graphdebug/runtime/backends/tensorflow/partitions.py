@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphdebug.runtime.backends.tensorflow.sources import Origin
+from graphdebug.runtime.backends.tensorflow.sources import Origin, body_of, called, renamed
 
 _NOWHERE = "graphdebug_watches_nothing"
 
-_HARMLESS = frozenset(
+_CALLS = ("StatefulPartitionedCall", "While", "If", "Case")
+_READS = frozenset(
     {
+        *_CALLS,
         "Assert",
-        "AssignAddVariableOp",
-        "AssignSubVariableOp",
-        "AssignVariableOp",
-        "Case",
-        "EagerPyFunc",
-        "If",
-        "PyFunc",
         "ReadVariableOp",
         "ResourceGather",
         "ResourceGatherNd",
-        "StatefulPartitionedCall",
         "VarHandleOp",
         "VarIsInitializedOp",
-        "While",
+        "VariableV2",
+        "VariableShape",
     }
 )
-"""Stateful operations whose state doesn't live in their kernel; ResourceApply* and the like too."""
+_STEP = ("TensorArray", "Stack")  # what they keep belongs to one run, in an order of its own
+_WRITES = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply")
+_PYTHON = ("PyFunc", "EagerPyFunc")
+_LOOPS = ("Enter", "RefEnter", "While", "StatelessWhile")
 
 
 @dataclass
@@ -40,39 +38,54 @@ class Executable:
 
     nodes: dict[str, Any] = field(default_factory=dict)
     """NodeDefs by name."""
+    origin: dict[str, Origin] = field(default_factory=dict)
+    """The operation that each node was, as the user built it."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What to call each node: its name, with the user's for an operation that was renamed."""
     origins: dict[Origin, list[str]] = field(default_factory=dict)
-    """Names of the nodes that each operation, as the user built it, became."""
+    """The nodes that each such operation became."""
     opaque: bool = False
     """Whether functions stay functions: their nodes run inside of one."""
-    keeps_state: str = ""
-    """An operation inside of a function whose kernel keeps a state of its own; empty for none.
 
-    Kernels of functions belong to one executor, and a run with watches has another: a random
-    operation would start its stream anew there.
-    """
+    def stands_for(self, node: str, op_type: str) -> bool:
+        """Whether a node puts out what the operation that it was, of this type, does.
 
-    def origin(self, node: str) -> Origin:
-        """The operation that a node was, as the user built it."""
-        return origin_of(self.nodes[node]) if node in self.nodes else ("", node)
+        Not so for the machinery that a lowered loop became, whose nodes have names of their own. Of
+        what the optimizer put in an operation's place, under its name, the first output does.
+        """
+        _, name = self.origin[node]
+        called_so = self.names.get(node, node)
+        return called_so == name or called_so.endswith(f"/{name}") or self.same(node, op_type)
+
+    def same(self, node: str, op_type: str) -> bool:
+        """Whether a node still is of this type."""
+        return bool(self.nodes[node].op == op_type)
 
 
-def executable(partitions: Iterable[Any]) -> Executable:
-    """Read from partition graphs."""
+def executable(partitions: Iterable[Any], graph: Any) -> Executable:
+    """Read from partition graphs of a graph that Python built."""
     found = Executable()
-    for graph in partitions:
-        for node in graph.node:
+    other: dict[str, dict[str, str]] = {}
+    for partition in partitions:
+        for node in partition.node:
+            function, name = origin_of(node)
+            if function:
+                if function not in other:
+                    other[function] = renamed(graph, function)
+                renamed_to, name = name, other[function].get(name, name)
+                if node.name.endswith(f"/{renamed_to}"):
+                    found.names[node.name] = node.name.removesuffix(renamed_to) + name
+            elif node.op == "_Arg":
+                found.names[node.name] = name
             found.nodes[node.name] = node
-            found.origins.setdefault(origin_of(node), []).append(node.name)
-        for function in graph.library.function:
-            found.opaque = True
-            for node in function.node_def:
-                if not found.keeps_state and _keeps_state(node.op):
-                    found.keeps_state = f"{function.signature.name}/{node.name}"
+            found.origin[node.name] = function, name
+            found.origins.setdefault((function, name), []).append(node.name)
+            found.opaque = found.opaque or bool(_functions(node))
     return found
 
 
 def origin_of(node: Any) -> Origin:
-    """The operation that a NodeDef was, as the user built it."""
+    """The operation that a NodeDef says it was."""
     debug = node.experimental_debug_info
     if debug.original_func_names and debug.original_node_names:
         return debug.original_func_names[0], debug.original_node_names[0]
@@ -82,13 +95,84 @@ def origin_of(node: Any) -> Origin:
     return "", node.name
 
 
-def _keeps_state(op_type: str) -> bool:
+def why_unwatchable(found: Executable, graph: Any) -> str:
+    """Why a run with watches might not compute the same as one without; empty where it does.
+
+    - Kernels inside of a function that stayed one belong to one executor, and a run with watches has
+      another: a random operation would start its stream anew there.
+    - TensorFlow's debugger runs the iterations of loops one by one: random draws, or writes, of
+      iterations that overlap otherwise would come in another order.
+    """
+    for node in found.nodes.values():
+        if node.op in _CALLS:
+            for function in _functions(node):
+                if state := _state_of(graph, function, set()):
+                    return f"{state} keeps a state of its own inside of a function"
+    for name in _in_loops(found.nodes):
+        op_type = found.nodes[name].op
+        harmless = op_type in _READS or op_type.startswith(_STEP)
+        if _is_stateful(op_type) and not harmless and _loops_overlap(graph, set()):
+            return f"{name} has effects in a loop whose iterations overlap, unless they are watched"
+    return ""
+
+
+def _functions(node: Any) -> list[str]:
+    functions = [value.func for value in node.attr.values() if value.HasField("func")]
+    functions += [item for value in node.attr.values() for item in value.list.func]
+    return [item.name for item in functions]
+
+
+def _state_of(graph: Any, function: str, seen: set[str]) -> str:
+    """An operation of a function whose kernel keeps a state; empty for none."""
+    seen.add(function)
+    body = body_of(graph, function) or body_of(graph, function.partition("_specialized_for_")[0])
+    if body is None:
+        return function
+    for operation in body.get_operations():
+        op_type = operation.type
+        shared = op_type in _READS or op_type in _PYTHON or op_type.startswith(_WRITES + _STEP)
+        if _is_stateful(op_type) and not shared:
+            return f"{function}/{operation.name}"
+        for inner in called(operation):
+            if inner not in seen and (state := _state_of(graph, inner, seen)):
+                return state
+    return ""
+
+
+def _in_loops(nodes: Mapping[str, Any]) -> set[str]:
+    """Nodes that run inside of loops."""
+    consumers: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        for text in node.input:
+            consumers.setdefault(text.lstrip("^").partition(":")[0], []).append(name)
+    waiting = [name for name, node in nodes.items() if node.op in ("Enter", "RefEnter")]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found and nodes[name].op not in ("Exit", "RefExit"):
+            found.add(name)
+            waiting += consumers.get(name, ())
+    return found
+
+
+def _loops_overlap(graph: Any, seen: set[str]) -> bool:
+    """Whether iterations of any loop may overlap. (The nodes told beforehand say that none may.)"""
+    for operation in graph.get_operations():
+        if operation.type in _LOOPS and operation.get_attr("parallel_iterations") > 1:
+            return True
+        for name in called(operation):
+            body = None if name in seen else body_of(graph, name)
+            seen.add(name)
+            if body is not None and _loops_overlap(body, seen):
+                return True
+    return False
+
+
+def _is_stateful(op_type: str) -> bool:
     from tensorflow.python.framework import op_def_registry
 
-    if op_type in _HARMLESS or op_type.startswith(("ResourceApply", "ResourceScatter")):
-        return False
     definition = op_def_registry.get(op_type)
-    return definition is None or definition.is_stateful
+    return definition is None or bool(definition.is_stateful)
 
 
 def plan(
@@ -120,7 +204,7 @@ def plan(
                 with open(path, "rb") as file:
                     event = event_pb2.Event.FromString(file.read())
                 graphs.append(graph_pb2.GraphDef.FromString(event.graph_def))
-        return executable(graphs)
+        return executable(graphs, session.graph)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -22,8 +22,7 @@ def wrapper(*args, **kwargs):
     except BaseException:
         after(state, None, True)
         raise
-    after(state, result, False)
-    return result
+    return after(state, result, False)
 """
 
 
@@ -33,8 +32,8 @@ class Hook(Protocol):
     def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """Called with the arguments; what it returns replaces them."""
 
-    def after(self, state: Any, result: Any, failed: bool) -> None:
-        """Called with what the original returned, or ``failed`` where it raised."""
+    def after(self, state: Any, result: Any, failed: bool) -> Any:
+        """Called with what the original returned, or ``failed`` where it raised; returns it."""
 
 
 class _Patch(NamedTuple):
@@ -80,7 +79,7 @@ def wrapped(original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
     The frame of the wrapper stands in the file and on the line of the original: TensorFlow keeps the
     stack of whoever builds an op, and leaves its own files out of the messages it makes from it.
     """
-    function = inspect.unwrap(original)
+    function = inspect.unwrap(getattr(original, "func", original))
     if not isinstance(function, FunctionType):
         raise HookUnfit(f"{original!r} is not a Python function")
     code = _code(function.__code__.co_filename, function.__code__.co_firstlineno)

@@ -24,7 +24,10 @@ _INTERNAL = ("__copy_", "__dbg_", "_SOURCE", "_SINK", "_retval_")
 class Execution:
     """One execution of one node."""
 
+    node: str
+    """TensorFlow's name for it when it ran."""
     name: str
+    """What to call it, after what the user built."""
     op_type: str
     origin: Origin | None
     """What it was when the user built it; None inside of a function, where that can't be told."""
@@ -58,13 +61,14 @@ def executions(
         definition = graph.nodes.get(name)
         if definition is not None and graph.opaque and not _is_node(stats, definition):
             definition = None
-        origin = None if definition is None else graph.origin(name)
+        origin = None if definition is None else graph.origin[name]
         outputs = {item.slot: _output(item, device) for item in stats.output}
         key = name, definition is None
         iteration = counts[key] = counts.get(key, -1) + 1
         found.append(
             Execution(
-                name=name,
+                node=name,
+                name=name if origin is None else graph.names.get(name, name),
                 op_type=_op_type(stats, definition),
                 origin=origin,
                 source=None if origin is None else source(origin),
@@ -87,15 +91,25 @@ def attach(found: Sequence[Execution], dumps: Mapping[Slot, list[str]]) -> None:
     iteration at a time. A node with more or fewer values than executions gets none.
     """
     own = [execution for execution in found if execution.origin is not None]
-    counts = Counter((execution.name, slot) for execution in own for slot in execution.outputs)
+    counts = Counter((execution.node, slot) for execution in own for slot in execution.outputs)
     turns: Counter[Slot] = Counter()
     for execution in own:
         for slot in execution.outputs:
-            output = execution.name, slot
+            output = execution.node, slot
             files = dumps.get(output, ())
             if len(files) == counts[output]:
                 execution.values[slot] = Value(files[turns[output]])
             turns[output] += 1
+
+
+def large(found: Sequence[Execution]) -> set[Slot]:
+    """Recorded outputs whose values are too large to travel."""
+    return {
+        (item.node, slot)
+        for item in found
+        for slot in item.values
+        if math.prod(item.outputs[slot].shape) > VALUE_LIMIT
+    }
 
 
 def nodes(
@@ -156,13 +170,13 @@ def short_device(device: str) -> str:
     return device.removeprefix(_LOCAL)
 
 
-def tensor(shape: tuple[int, ...], dtype: int, device: str) -> Tensor:
-    """A description from the fields of TensorFlow's protos."""
+def tensor(shape: tuple[int, ...], dtype: Any, device: str) -> Tensor:
+    """A description; ``dtype`` as TensorFlow or its protos have it."""
     from tensorflow.python.framework import dtypes
 
     kind = dtypes.as_dtype(dtype).base_dtype
     size = getattr(kind, "size", 0) or 0
-    return Tensor(shape, kind.name, device, max(0, math.prod(shape)) * size)
+    return Tensor(shape, kind.name, device, size * (0 if -1 in shape else math.prod(shape)))
 
 
 def _output(output: Any, device: str) -> Tensor:

@@ -11,7 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 from graphdebug.protocol.dap import TensorHistogram
-from graphdebug.runtime.inspection import BINS, PIECE, Moments, bin_edges, total
+from graphdebug.runtime.inspection import BINS, Moments, bin_edges, total
+
+PIECE = 1 << 22
+"""How many elements are reduced at once, so that no second whole tensor is needed."""
 
 _PLAIN = {tf.qint8: tf.int8, tf.quint8: tf.uint8, tf.qint16: tf.int16, tf.quint16: tf.uint16}
 _PLAIN[tf.qint32] = tf.int32
@@ -97,7 +100,9 @@ def _measured(piece: Any) -> Moments:
 
 def _wide(piece: Any) -> Any:
     """Its elements as the widest real floats."""
-    return tf.cast(tf.abs(piece) if piece.dtype.is_complex else piece, tf.float64)
+    if piece.dtype.is_complex:
+        return tf.abs(tf.cast(piece, tf.complex128))
+    return tf.cast(piece, tf.float64)
 
 
 def _finite(numbers: Any) -> Any:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphdebug.runtime.backends.tensorflow import boundary, record
+from graphdebug.protocol.model import Node
+from graphdebug.runtime.backends.tensorflow import boundary, record, static
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.partitions import Executable, executable
@@ -21,29 +24,61 @@ from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
 
-BOUND = "the nodes that this line builds run inside of {}, so it stops where that is called"
+BOUND = (
+    "the nodes that this line builds run inside of Session.run, so it stops where that is called"
+)
+
+REMOVED = (
+    "TensorFlow's optimizer left nothing of what this line built ({}) when the graph ran, so nothing "
+    "stops there; a session with ConfigProto(graph_options=GraphOptions(rewrite_options="
+    "RewriterConfig(disable_meta_optimizer=True))) keeps it"
+)
 
 
 @dataclass
 class Run:
     """One run of a graph by a session, while we observe it."""
 
-    session: Any
+    graph: Any
     signature: Signature
     shapes: Shapes
     key: tuple[Any, ...]
-    selection: Selection
-    traced: bool
-    slots: frozenset[Slot]
+    """Names its description where it has no values."""
+    selection: Selection = field(default_factory=Selection)
+    slots: frozenset[Slot] = frozenset()
+    """Outputs to watch."""
+    traced: bool = False
+    """Whether TensorFlow is to record it."""
     watch: Watch | None = None
+    twin: tuple[Any, Twin] | None = None
+    """The user's callable, and what runs in its place."""
     options: Any = None
-    """Our buffer; None where the user's is used as it is."""
+    """Our buffer, while TensorFlow reads it."""
     metadata: Any = None
-    """Our buffer; None where the user's is used."""
+    """Our buffer, while TensorFlow writes it; None where the user's is there."""
     unasked: list[str] = field(default_factory=list)
     """Fields of the metadata that the user didn't ask for."""
+    known: Executable | None = None
+    """What TensorFlow executes; None where the metadata is going to tell."""
     found: list[record.Execution] | None = None
     """What ran."""
+    built: list[Node] | None = None
+    """What ran, where that was known before."""
+
+    def withhold(self, metadata: Any) -> None:
+        """Take out of the user's metadata what we asked for."""
+        for name in self.unasked:
+            metadata.ClearField(name)
+
+
+class Twin(NamedTuple):
+    """A callable that does what one of the user's does, and records it."""
+
+    made: Any
+    slots: frozenset[Slot]
+    watch: Watch | None
+    unasked: list[str]
+    known: Executable | None
 
 
 class Sessions:
@@ -52,104 +87,158 @@ class Sessions:
     def __init__(self, backend: TensorFlow) -> None:
         self.backend = backend
         self.runtime = backend.runtime
-        self.calls = backend.calls
         self.signatures = Signatures()
         self.dumps = Dumps()
+        self.options: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self._twins: weakref.WeakKeyDictionary[Any, list[Twin]] = weakref.WeakKeyDictionary()
 
     def remove(self) -> None:
-        """Nothing is left of what was written."""
+        """Leave nothing of what was written."""
         self.dumps.remove()
 
-    def prepare(self, call: Call, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Ask TensorFlow for the record that this run needs; returns the arguments to run with."""
-        run = self._run(*args)
-        if run is None:
-            return args
-        call.ran = run
-        if not run.traced:
-            return args
-        return self._arguments(run, *args)
-
-    def _run(
+    def prepare(
         self, session: Any, options: Any, feeds: Any, fetches: Any, targets: Any, metadata: Any
-    ) -> Run | None:
-        wanted, shapes = _signature(session.graph, feeds, fetches, targets)
+    ) -> tuple[Run, tuple[Any, ...]]:
+        """The run that begins, and the arguments to run with so that it is recorded."""
+        from tensorflow.core.protobuf import config_pb2
+        from tensorflow.python.client import pywrap_tf_session as api
+
+        run = self._run(session, *_signature(session.graph, feeds, fetches, targets))
+        if run.traced:
+            asked = config_pb2.RunOptions()
+            if options is not None:
+                asked.ParseFromString(api.TF_GetBuffer(options))
+            self._ask(run, session, asked)
+            options = run.options = api.TF_NewBufferFromString(asked.SerializeToString())
+            if metadata is None:
+                metadata = run.metadata = api.TF_NewBuffer()
+        return run, (session, options, feeds, fetches, targets, metadata)
+
+    def prepare_callable(self, made: Any, feeds: Sequence[Any]) -> tuple[Run, Any, Any]:
+        """The run that begins, and the callable and the metadata to run with; None for neither."""
+        from tensorflow.core.protobuf import config_pb2
+
+        session, options = made._session, self.options.get(made, config_pb2.CallableOptions())
+        wanted = Wanted(
+            session.graph.version, tuple(options.fetch), tuple(options.target), tuple(options.feed)
+        )
+        run = self._run(session, wanted, tuple(map(_shape, feeds)))
+        if made not in self.options or run.signature.why_unwatchable(session, self.dumps):
+            run.traced = False  # the twin has kernels of its own
+        if not run.traced:
+            return run, None, None
+        twin = self._twin(made, run)
+        run.watch, run.unasked, run.known = twin.watch, twin.unasked, twin.known
+        run.twin = made, twin
+        return run, twin.made, config_pb2.RunMetadata()
+
+    def _twin(self, made: Any, run: Run) -> Twin:
+        """A callable that does the same and records it, for one run at a time."""
+        free = self._twins.setdefault(made, [])
+        while free:
+            twin = free.pop()
+            if twin.slots == run.slots:
+                return twin
+        asked = type(self.options[made])()
+        asked.CopyFrom(self.options[made])
+        self._ask(run, made._session, asked.run_options)
+        twin = made._session._make_callable_from_options(asked)
+        return Twin(twin, run.slots, run.watch, run.unasked, run.known)
+
+    def part(self, session: Any, handle: Any, feeds: Any, fetches: Any) -> Run:
+        """The part of a partial run that begins. Its nodes are those that no part ran before."""
+        wanted, shapes = _signature(session.graph, feeds, fetches, ())
+        known = self.signatures.of(session)
+        parts = known.parts(handle)
+        key = ("part", known.number, wanted, shapes, len(parts.ran))
+        run = Run(session.graph, known.of(wanted), shapes, key)
+        ran = parts.take(session.graph, wanted)
+        if self.backend.records_nodes:
+            lines = self.backend.graphs.lines(session.graph)
+            device = static.only(session.list_devices())
+            run.built = static.nodes(session.graph, lines, ran, device)
+        return run
+
+    def _run(self, session: Any, wanted: Wanted, shapes: Shapes) -> Run:
         known = self.signatures.of(session)
         signature = known.of(wanted)
         key = ("session", known.number, wanted, shapes)
-        selection = Selection()
+        run = Run(session.graph, signature, shapes, key)
         breakpoints = self.runtime.breakpoints
-        local = not session._target
-        if breakpoints.files and local:
-            lines = self.backend.graphs.lines(session.graph)
-            selection = signature.selection(
-                session, lines, breakpoints.files, breakpoints.version, self.dumps
+        if session._target:
+            return run  # another process runs the graph
+        if breakpoints.files:
+            run.selection = signature.selection(
+                session,
+                self.backend.graphs.lines(session.graph),
+                breakpoints.files,
+                breakpoints.version,
+                self.dumps,
             )
-        slots = frozenset(selection.slots)
-        nodes = self.backend.records_nodes and shapes not in signature.summaries
-        traced = local and bool(nodes or selection.lines)
-        return Run(session, signature, shapes, key, selection, traced, slots)
+            run.slots = frozenset(run.selection.slots)
+        if self.backend.records_values:
+            run.slots |= signature.small(session, self.dumps)
+        new = self.backend.records_nodes and shapes not in signature.summaries
+        run.traced = bool(new or run.selection.lines or run.slots)
+        return run
 
-    def _arguments(
-        self, run: Run, session: Any, options: Any, feeds: Any, fetches: Any, targets: Any, metadata: Any
-    ) -> tuple[Any, ...]:
-        from tensorflow.core.protobuf import config_pb2
-        from tensorflow.python.client import pywrap_tf_session as api
-
-        asked = config_pb2.RunOptions()
-        if options is not None:
-            asked.ParseFromString(api.TF_GetBuffer(options))
-        if asked.trace_level == config_pb2.RunOptions.NO_TRACE:
+    def _ask(self, run: Run, session: Any, options: Any) -> None:
+        """Add to RunOptions what a run needs."""
+        if not options.trace_level:
             # Not FULL_TRACE, which takes the one profiler that there is away from the user.
-            asked.trace_level = config_pb2.RunOptions.SOFTWARE_TRACE
+            options.trace_level = options.SOFTWARE_TRACE
             run.unasked.append("step_stats")
-        if run.slots and not asked.debug_options.debug_tensor_watch_opts:
+        if run.slots and not options.debug_options.debug_tensor_watch_opts:
             run.watch = run.signature.borrow(run.slots, self.dumps)
-            run.watch.add_to(asked)
-        elif not asked.output_partition_graphs:
-            asked.output_partition_graphs = True
+            run.watch.add_to(options)
+        config = session._config
+        silent = config is not None and config.experimental.disable_output_partition_graphs
+        if run.watch is not None or silent:
+            run.known = run.signature.executable(session, self.dumps)
+        elif not options.output_partition_graphs:
+            options.output_partition_graphs = True
             run.unasked.append("partition_graphs")
-        run.options = api.TF_NewBufferFromString(asked.SerializeToString())
-        if metadata is None:
-            metadata = run.metadata = api.TF_NewBuffer()
-        return session, run.options, feeds, fetches, targets, metadata
 
     def collect(self, run: Run, metadata: Any, failed: bool) -> None:
-        """Read what TensorFlow recorded, and leave nothing behind."""
+        """Read what TensorFlow recorded into a buffer, and leave nothing behind."""
         from tensorflow.core.protobuf import config_pb2
         from tensorflow.python.client import pywrap_tf_session as api
 
+        if run.options is None:
+            return
         try:
-            if not failed:
-                told = config_pb2.RunMetadata.FromString(api.TF_GetBuffer(metadata))
-                run.found = self._found(run, told)
+            told = None if failed else api.TF_GetBuffer(metadata)
         finally:
             api.TF_DeleteBuffer(run.options)
             if run.metadata is not None:
                 api.TF_DeleteBuffer(run.metadata)
-            if failed:
-                self._release(run)
+        self.read(run, config_pb2.RunMetadata.FromString(told or b""), failed)
 
-    def _found(self, run: Run, told: Any) -> list[record.Execution]:
-        graph = run.session.graph
-        lines = self.backend.graphs.lines(graph)
-        planned = run.watch is not None
-        known: Executable = (
-            run.signature.executable(run.session, self.dumps)
-            if planned
-            else executable(told.partition_graphs)
-        )
-        found = record.executions(
-            told.step_stats, known, lambda origin: lines.source(graph, origin)
+    def read(self, run: Run, told: Any, failed: bool) -> None:
+        """Read what TensorFlow recorded."""
+        if failed:
+            self._release(run)
+            return
+        lines = self.backend.graphs.lines(run.graph)
+        run.found = record.executions(
+            told.step_stats,
+            run.known or executable(told.partition_graphs, run.graph),
+            lambda origin: lines.source(run.graph, origin),
         )
         if run.watch is not None:
-            record.attach(found, run.watch.dumps())
-        return found
+            record.attach(run.found, run.watch.dumps())
+            for slot in record.large(run.found):
+                run.signature.saw(slot)
 
     def _release(self, run: Run) -> None:
-        if run.watch is not None:
-            run.signature.release(run.slots, run.watch)
-            run.watch = None
+        watch, run.watch = run.watch, None
+        if watch is not None:
+            watch.clear()
+        if run.twin is not None:
+            made, twin = run.twin
+            self._twins.setdefault(made, []).append(twin)
+        elif watch is not None:
+            run.signature.release(run.slots, watch)
 
     def report(self, call: Call, run: Run, duration: int) -> None:
         """Report the step of a run that is over, and stop where a breakpoint asks for it."""
@@ -158,20 +247,13 @@ class Sessions:
             index = self._step(call, run, duration, stops)
         finally:
             self._release(run)
-        if stops.executions and call.frame is not None:
-            self.runtime.stops.boundary(
-                call.frame,
-                index,
-                stops.lines,
-                stops.executions,
-                stops.text(call.name, *_remarks(run.selection)),
-            )
+        self.backend.stop(call, index, stops, *_remarks(run.selection))
 
     def _hits(self, call: Call, run: Run) -> boundary.Hits:
         if run.found is None or not run.selection.lines:
             return boundary.Hits()
         names = {
-            (path, line): variables(run.session.graph, path, line, origins)
+            (path, line): variables(run.graph, path, line, origins)
             for (path, line), origins in run.selection.lines.items()
         }
         return boundary.hits(self.runtime, run.found, names, call.frame)
@@ -184,20 +266,26 @@ class Sessions:
         if found is not None:
             devices = tuple(sorted({item.device for item in found}))
             summaries[run.shapes] = len(found), devices
-            self._bind(call, found)
+            self._bind(run, found)
             if stops.executions or (self.backend.records_values and run.watch is not None):
                 nodes = record.nodes(found, stops.executions, values=True)
                 graph = recorder.graph(None, lambda: nodes)
             elif graph is None and self.backend.records_nodes:
                 graph = recorder.graph(run.key, lambda: record.nodes(found))
+        elif run.built is not None:
+            summaries[run.shapes] = len(run.built), static.devices(run.built)
+            if graph is None:
+                graph = recorder.graph(run.key, lambda: run.built or ())
         elif graph is None:
             summaries.pop(run.shapes, None)  # forgotten by the recorder: trace the next one
         count, devices = summaries.get(run.shapes, (0, ()))
         return self.backend.step(call, duration, graph, count, devices)
 
-    def _bind(self, call: Call, found: list[record.Execution]) -> None:
-        reason = BOUND.format(call.name)
-        self.backend.bind((item.source for item in found if item.source is not None), reason)
+    def _bind(self, run: Run, found: list[record.Execution]) -> None:
+        self.backend.bind((item.source for item in found if item.source is not None), BOUND)
+        for (path, line), origins in run.selection.removed.items():
+            names = ", ".join(name for _, name in origins[: boundary.NAMES_LIMIT])
+            self.backend.bind_removed(path, line, REMOVED.format(names))
 
 
 def _signature(graph: Any, feeds: Any, fetches: Any, targets: Any) -> tuple[Wanted, Shapes]:
@@ -220,10 +308,7 @@ def _shape(value: Any) -> tuple[Any, ...]:
 
 def _remarks(selection: Selection) -> list[str]:
     """What a stop says beyond what ran."""
-    said = []
-    for (_, line), origins in selection.removed.items():
-        names = ", ".join(name for _, name in origins[: boundary.NAMES_LIMIT])
-        said.append(f"TensorFlow's optimizer left nothing of {names} (line {line})")
+    said = [f"TensorFlow's optimizer left nothing of line {line}" for _, line in selection.removed]
     if selection.without_values:
         said.append(f"without values, since {selection.without_values}")
     return said

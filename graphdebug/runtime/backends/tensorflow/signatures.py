@@ -6,10 +6,11 @@ import itertools
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from graphdebug.protocol.model import VALUE_LIMIT
 from graphdebug.protocol.runtime import Breakpoint
 from graphdebug.runtime.backends.tensorflow import partitions
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
@@ -24,8 +25,6 @@ from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
 
 SIGNATURES_LIMIT = 256
 """Signatures remembered for each session."""
-
-SMALL = 16
 
 Line = tuple[str, int]
 
@@ -51,7 +50,7 @@ class Selection:
     lines: dict[Line, list[Origin]] = field(default_factory=dict)
     """Lines with breakpoints, and what they built for this run."""
     removed: dict[Line, list[Origin]] = field(default_factory=dict)
-    """Those of them that TensorFlow's optimizer left nothing of."""
+    """Those of them that TensorFlow's optimizer left nothing of: they never stop."""
     slots: set[Slot] = field(default_factory=set)
     """Outputs to watch."""
     without_values: str = ""
@@ -65,12 +64,13 @@ class Signature:
         self.wanted = wanted
         self.lock = threading.Lock()
         self.summaries: dict[Shapes, tuple[int, tuple[str, ...]]] = {}
-        self.small: frozenset[Slot] = frozenset()
+        self._watchable: frozenset[Slot] | None = None
+        self._large: set[Slot] = set()
         self._selection: tuple[int, Selection] = (-1, Selection())
         self._executable: Executable | None = None
-        self._problem = ""
+        self._problem: str | None = None
         self._watches: dict[frozenset[Slot], list[Watch]] = {}
-        self._reachable: tuple[set[str], set[str]] | None = None
+        self._reachable: Reachable | None = None
 
     def selection(
         self,
@@ -102,6 +102,31 @@ class Signature:
                 self._problem = f"TensorFlow didn't tell its executable graph ({error})"
         return self._executable
 
+    def small(self, session: Any, dumps: Dumps) -> frozenset[Slot]:
+        """Outputs whose values may travel; which ones are too large the first run tells."""
+        with self.lock:
+            if self._watchable is None:
+                known = self.executable(session, dumps)
+                unwatchable = self.why_unwatchable(session, dumps)
+                self._watchable = frozenset(
+                    slot
+                    for origin in (() if unwatchable else known.origins)
+                    for slot, size in watchable(session.graph, origin, known)
+                    if size is None or size <= VALUE_LIMIT
+                )
+            return self._watchable - self._large
+
+    def saw(self, slot: Slot) -> None:
+        """An output turned out to be too large for its value to travel."""
+        self._large.add(slot)
+
+    def why_unwatchable(self, session: Any, dumps: Dumps) -> str:
+        """Why no run of it may be watched; empty where runs may."""
+        known = self.executable(session, dumps)
+        if self._problem is None:
+            self._problem = partitions.why_unwatchable(known, session.graph)
+        return self._problem
+
     def borrow(self, slots: Iterable[Slot], dumps: Dumps) -> Watch:
         """A watch for one run; give it back with ``release``."""
         with self.lock:
@@ -110,7 +135,6 @@ class Signature:
 
     def release(self, slots: Iterable[Slot], watch: Watch) -> None:
         """Its run is over."""
-        watch.clear()
         with self.lock:
             self._watches.setdefault(frozenset(slots), []).append(watch)
 
@@ -136,67 +160,72 @@ class Signature:
         if not found.lines:
             return found
         executable = self.executable(session, dumps)
-        found.without_values = self._problem or why_unwatchable(executable)
+        found.without_values = self.why_unwatchable(session, dumps)
         for line_of, origins in found.lines.items():
-            gone = [origin for origin in origins if origin not in executable.origins]
-            if gone and not executable.opaque:
-                found.removed[line_of] = gone
+            left = any(origin in executable.origins for origin in origins)
+            if executable.nodes and not executable.opaque and not left:
+                found.removed[line_of] = origins
             if not found.without_values:
                 for origin in origins:
-                    found.slots |= watchable(graph, origin, executable)
+                    found.slots.update(slot for slot, _ in watchable(graph, origin, executable))
         return found
 
     def _reaches(self, graph: Any, origin: Origin) -> bool:
         if self._reachable is None:
             self._reachable = reachable(graph, self.wanted)
-        operations, functions = self._reachable
         function, name = origin
-        return function in functions if function else name in operations
+        if function:
+            return function in self._reachable.functions
+        return name in self._reachable.operations or name in self._reachable.fed
 
 
-def why_unwatchable(executable: Executable) -> str:
-    """Why a run with watches would not be the same; empty where it would."""
-    if executable.keeps_state:
-        return (
-            f"{executable.keeps_state} keeps a state inside of a function, "
-            "which recording its values would change"
-        )
-    return ""
-
-
-def watchable(graph: Any, origin: Origin, executable: Executable) -> set[Slot]:
-    """The outputs that TensorFlow's debugger can record."""
+def watchable(
+    graph: Any, origin: Origin, executable: Executable
+) -> Iterator[tuple[Slot, int | None]]:
+    """The outputs that TensorFlow's debugger can record, and their sizes where the graph says."""
     from tensorflow.python.framework import dtypes
 
     operation = find(graph, origin)
     if operation is None:
-        return set()
-    return {
-        (node, slot)
-        for node in executable.origins.get(origin, ())
-        if executable.nodes[node].op == operation.type
-        for slot, output in enumerate(operation.outputs)
-        if output.dtype.base_dtype not in (dtypes.resource, dtypes.variant)
-    }
+        return
+    for node in executable.origins.get(origin, ()):
+        if not executable.stands_for(node, operation.type):
+            continue
+        same = executable.same(node, operation.type)
+        for slot, output in enumerate(operation.outputs if same else operation.outputs[:1]):
+            # TensorFlow dies of a watch on a variable of the old kind that isn't initialised yet.
+            if not (
+                output.dtype._is_ref_dtype or output.dtype in (dtypes.resource, dtypes.variant)
+            ):
+                yield (node, slot), output.shape.num_elements()
 
 
-def reachable(graph: Any, wanted: Wanted) -> tuple[set[str], set[str]]:
-    """Operations, and names of functions, that what is wanted depends on."""
+class Reachable(NamedTuple):
+    """What a run depends on."""
+
+    operations: set[str]
+    functions: set[str]
+    """Which those operations call."""
+    fed: set[str]
+    """Operations in whose place values are fed."""
+
+
+def reachable(graph: Any, wanted: Wanted) -> Reachable:
+    """All that what is wanted depends on, by name."""
     fed = set(wanted.feeds)
     waiting = [name.rpartition(":")[0] for name in wanted.fetches if name not in fed]
     waiting += wanted.targets
-    operations: set[str] = set()
-    functions: set[str] = set()
+    found = Reachable(set(), set(), {name.rpartition(":")[0] for name in fed})
     while waiting:
         name = waiting.pop()
-        if name in operations:
+        if name in found.operations:
             continue
-        operations.add(name)
+        found.operations.add(name)
         operation = graph.get_operation_by_name(name)
         waiting += [item.op.name for item in operation.inputs if item.name not in fed]
         waiting += [item.name for item in operation.control_inputs]
-        _called(graph, operation, functions)
-    return operations, functions
+        _called(graph, operation, found.functions)
+    return found
 
 
 def _called(graph: Any, operation: Any, found: set[str]) -> None:
@@ -208,12 +237,28 @@ def _called(graph: Any, operation: Any, found: set[str]) -> None:
                 _called(graph, inner, found)
 
 
+class Parts:
+    """What the parts of one partial run did so far."""
+
+    def __init__(self) -> None:
+        self._fed: set[str] = set()
+        self.ran: set[str] = set()
+
+    def take(self, graph: Any, wanted: Wanted) -> list[Any]:
+        """The operations that this part runs: those that it needs and none did before."""
+        self._fed |= set(wanted.feeds)
+        new = reachable(graph, wanted._replace(feeds=tuple(self._fed))).operations - self.ran
+        self.ran |= new
+        return [operation for operation in graph.get_operations() if operation.name in new]
+
+
 class SessionSignatures:
     """Those of one session."""
 
     _numbers = itertools.count()
 
     def __init__(self) -> None:
+        self._parts: OrderedDict[Any, Parts] = OrderedDict()
         self.number = next(self._numbers)
         self._lock = threading.Lock()
         self._known: OrderedDict[Wanted, Signature] = OrderedDict()
@@ -228,6 +273,14 @@ class SessionSignatures:
                     self._known.popitem(last=False)
             self._known.move_to_end(wanted)
             return signature
+
+    def parts(self, handle: Any) -> Parts:
+        """Of the partial run that a handle names."""
+        with self._lock:
+            parts = self._parts.setdefault(handle, Parts())
+            if len(self._parts) > SIGNATURES_LIMIT:
+                self._parts.popitem(last=False)
+            return parts
 
 
 class Signatures:

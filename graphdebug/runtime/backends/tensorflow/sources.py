@@ -10,6 +10,8 @@ from typing import Any
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.frames import absolute, is_user_file
 
+_PARTS = ("Const", "Switch", "RefSwitch", "Enter", "RefEnter")
+
 Origin = tuple[str, str]
 """A function's name (empty for the graph itself) and an operation's name within it."""
 
@@ -88,25 +90,41 @@ def find(graph: Any, origin: Origin) -> Any | None:
 
 def body_of(graph: Any, function: str) -> Any | None:
     """The graph of a function that a graph knows; None where Python didn't build it."""
-    return _graph_of(graph, function, set())
+    return getattr(_known(graph, function, set()), "graph", None)
 
 
-def _graph_of(graph: Any, function: str, seen: set[str]) -> Any | None:
+def renamed(graph: Any, function: str) -> dict[str, str]:
+    """The operations of a function that are called otherwise in what TensorFlow executes.
+
+    There an output has the name of the operation that makes it, so the operation gets another.
+    """
+    known = _known(graph, function, set())
+    body = getattr(known, "graph", None)
+    definition = getattr(known, "cached_definition", None)
+    if body is None or definition is None:
+        return {}
+    return {
+        definition.ret[argument.name].partition(":")[0]: output.op.name
+        for argument, output in zip(definition.signature.output_arg, body.outputs, strict=False)
+    }
+
+
+def _known(graph: Any, function: str, seen: set[str]) -> Any | None:
     known = graph._get_function(function)
     if known is not None:
-        return getattr(known, "graph", None)
+        return known
     for name, other in list(graph._functions.items()):
         inner = getattr(other, "graph", None)
         if name not in seen and inner is not None:
             seen.add(name)
-            if (found := _graph_of(inner, function, seen)) is not None:
+            if (found := _known(inner, function, seen)) is not None:
                 return found
     return None
 
 
 def called(operation: Any) -> Iterator[str]:
     """The functions that an operation calls."""
-    for name in _function_attributes(operation):
+    for name in function_attributes(operation):
         value = operation.get_attr(name)
         for function in value if isinstance(value, list) else (value,):
             yield function.name
@@ -115,7 +133,8 @@ def called(operation: Any) -> Iterator[str]:
 _attributes: dict[str, tuple[str, ...]] = {}
 
 
-def _function_attributes(operation: Any) -> tuple[str, ...]:
+def function_attributes(operation: Any) -> tuple[str, ...]:
+    """The attributes of an operation that hold functions."""
     kind = operation.type
     if kind not in _attributes:
         _attributes[kind] = tuple(
@@ -127,20 +146,21 @@ def _function_attributes(operation: Any) -> tuple[str, ...]:
 def source_of(operation: Any) -> Source | None:
     """The innermost line of the user's that was running when an operation was built.
 
-    A literal operand, which TensorFlow makes a ``Const`` named after its operation
-    (``while/Add/y``), is a part of that operation and not what a line built by itself.
+    What TensorFlow adds for an operation, and names after it, is a part of that and not what a line
+    built by itself: a ``Const`` for a literal operand (``while/Add/y``), a ``Switch`` that leads to
+    a branch (``cond/Mul/Switch``), which runs for the branch that isn't taken too.
     """
-    if operation.type == "Const" and _is_operand(operation):
+    if operation.type in _PARTS and _is_part(operation):
         return None
-    for frame in reversed(list(operation.traceback)):
+    for frame in reversed(list(operation.traceback or ())):
         if is_user_file(frame.filename):
             return Source(absolute(frame.filename), frame.lineno, frame.name)
     return None
 
 
-def _is_operand(constant: Any) -> bool:
-    parent, _, _ = constant.name.rpartition("/")
+def _is_part(operation: Any) -> bool:
+    parent, _, _ = operation.name.rpartition("/")
     try:
-        return bool(parent) and constant.graph.get_operation_by_name(parent) is not None
+        return bool(parent) and operation.graph.get_operation_by_name(parent) is not None
     except (KeyError, ValueError):
         return False

@@ -118,9 +118,7 @@ def quiet() -> Iterator[None]:
 
 def symbolic(value: Any) -> bool:
     """Whether it has no value until a graph runs."""
-    return not all(
-        isinstance(getattr(each, "handle", each), EagerTensor) for each in _dense(value)
-    )
+    return not all(isinstance(getattr(each, "handle", each), EagerTensor) for each in _dense(value))
 
 
 def short_device(device: str | None) -> str:

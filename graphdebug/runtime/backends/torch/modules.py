@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from graphdebug.runtime.backends.torch.tensors import describe
+from graphdebug.runtime.backends.torch.tensors import describe, node_name
 from graphdebug.runtime.tree import Child, Group, paged
 
 _NAMES_LIMIT = 8
@@ -102,7 +102,9 @@ def _module_children(module: Any) -> list[Child]:
 def _held(module: Any, field: str) -> list[tuple[str, Any]]:
     """A module's table of modules, parameters or hooks; empty before its ``__init__`` ran."""
     table = getattr(module, field, None)
-    return [] if table is None else [(name, item) for name, item in table.items() if item is not None]
+    return (
+        [] if table is None else [(name, item) for name, item in table.items() if item is not None]
+    )
 
 
 def _all_parameters(module: Any) -> Iterator[tuple[str, Any]]:
@@ -158,9 +160,7 @@ def _optimizer_children(optimizer: Any) -> list[Child]:
         opened = Group(line, lambda group=group: _settings(group))  # type: ignore[misc]
         found.append((f"group {at}", opened, f".param_groups[{at}]"))
     found = paged(found)
-    state = Group(
-        _counted(len(optimizer.state), "parameter"), lambda: paged(_state(optimizer))
-    )
+    state = Group(_counted(len(optimizer.state), "parameter"), lambda: paged(_state(optimizer)))
     return [*found, ("state", state, ".state"), ("defaults", optimizer.defaults, ".defaults")]
 
 
@@ -183,10 +183,10 @@ def _state(optimizer: Any) -> list[Child]:
 
 
 def _node_line(node: Any) -> str:
-    names = [each.name() for each, _ in node.next_functions if each is not None]
+    names = [node_name(each) for each, _ in node.next_functions if each is not None]
     if len(names) > _NAMES_LIMIT:
         names[_NAMES_LIMIT:] = ["..."]
-    return f"{node.name()}({', '.join(names)})"
+    return f"{node_name(node)}({', '.join(names)})"
 
 
 def _node_children(node: Any) -> list[Child]:

@@ -5,13 +5,23 @@ Callers run these without autograd and modes; see ``tensors.quiet``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from graphdebug.protocol.dap import TensorHistogram
-from graphdebug.runtime.inspection import BINS, PIECE, Moments, bin_edges, total
+from graphdebug.runtime.inspection import BINS, Moments, bin_edges, total
+
+PIECE = 32_000
+"""How many elements are reduced at once: never a second whole tensor.
+
+On a CPU few enough that torch doesn't share the work out between its threads, whose waiting for each
+other takes longer than the work where the processors are busy.
+"""
+
+_DEVICE_PIECES = 1 << 9  # elsewhere each piece costs a round trip, so that fewer are better
 
 _EXACT = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 
@@ -59,7 +69,7 @@ def _stored(tensor: Any) -> tuple[Any, int]:
 
 
 def _pieces(tensors: Any) -> Iterator[tuple[Any, int]]:
-    """Parts of at most ``PIECE`` elements, and how often each counts.
+    """Parts of few elements, and how often each counts.
 
     A dimension of stride 0 repeats the same elements, as ``expand`` makes it: one is enough.
     """
@@ -69,19 +79,19 @@ def _pieces(tensors: Any) -> Iterator[tuple[Any, int]]:
             if stride == 0 and size > 1:
                 times *= size
                 tensor = tensor.narrow(dim, 0, 1)
-        for piece in _split(tensor):
+        for piece in _split(tensor, PIECE * (1 if tensor.is_cpu else _DEVICE_PIECES)):
             yield piece, times
 
 
-def _split(tensor: Any) -> Iterator[Any]:
-    if tensor.numel() <= PIECE:
+def _split(tensor: Any, limit: int) -> Iterator[Any]:
+    if tensor.numel() <= limit:
         if tensor.numel():
             yield tensor
         return
     longest = max(range(tensor.dim()), key=tensor.size)
-    length = max(1, tensor.size(longest) * PIECE // tensor.numel())
+    length = max(1, tensor.size(longest) * limit // tensor.numel())
     for part in tensor.split(length, longest):
-        yield from _split(part)
+        yield from _split(part, limit)
 
 
 def _measured(piece: Any) -> Moments:
@@ -98,7 +108,7 @@ def _measured(piece: Any) -> Moments:
         return Moments(elements, nan=nan, inf=inf, zeros=zeros)
     # Wide integers have more digits than floats.
     low, high = (piece if piece.dtype in _EXACT else finite).aminmax()
-    variance, mean = torch.var_mean(finite, correction=0)
+    mean = finite.mean()
     whole = not (piece.is_floating_point() or piece.is_complex())
     lowest, highest = low.item(), high.item()
     return Moments(
@@ -107,7 +117,7 @@ def _measured(piece: Any) -> Moments:
         int(lowest) if whole else lowest,
         int(highest) if whole else highest,
         mean.item(),
-        variance.item() * finite.numel(),
+        (finite - mean).square_().sum().item(),
         nan,
         inf,
         zeros,
@@ -116,14 +126,16 @@ def _measured(piece: Any) -> Moments:
 
 def _wide(piece: Any) -> Any:
     """Its elements as the widest real floats that the device has."""
+    double = piece.device.type != "mps"
     if piece.is_complex():
-        piece = piece.abs()
-    return piece.to(torch.float32 if piece.device.type == "mps" else torch.float64)
+        return (piece.to(torch.complex128) if double else piece).abs()
+    return piece.to(torch.float64 if double else torch.float32)
 
 
 def _finite(numbers: Any) -> Any:
-    known = numbers.isfinite()
-    return numbers if bool(known.all()) else numbers[known]
+    if math.isfinite(numbers.sum().item()):  # much faster than asking each
+        return numbers
+    return numbers[numbers.isfinite()]
 
 
 def _binned(numbers: Any, edges: list[float]) -> list[int]:

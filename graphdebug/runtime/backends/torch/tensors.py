@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import _disable_current_modes
+from torch.utils._python_dispatch import _disable_current_modes, _len_torch_dispatch_stack
 
 from graphdebug.protocol.model import Tensor
 from graphdebug.runtime import inspection
 from graphdebug.runtime.backends.torch import reductions
 from graphdebug.runtime.inspection import TEXT_LIMIT, VALUE_LIMIT, Index, plain
 from graphdebug.runtime.tree import Child, Elements, Group, paged
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _PLAIN_DISPATCH = torch.Tensor.__torch_dispatch__
 
@@ -45,6 +48,18 @@ def describe(value: Any) -> Tensor:
         )
 
 
+def _unasked(function: F) -> F:
+    """The function, run so that it never asks what a subclass or a mode overrides."""
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        with torch._C.DisableTorchFunction():
+            return function(*args)
+
+    return call  # type: ignore[return-value]
+
+
+@_unasked
 def header(value: Any) -> str:
     """``float32 (64, 10) cpu grad_fn=AddmmBackward0``; with the value where it is small and near."""
     about = describe(value)
@@ -52,19 +67,21 @@ def header(value: Any) -> str:
     if _cheap(value) and _count(about.shape) <= VALUE_LIMIT:
         words.append(str(_read(value, ())))
     if about.requires_grad:
-        node = _grad_fn(value)
-        words.append("requires_grad" if node is None else f"grad_fn={node.name()}")
+        node = None if _stale(value) else value.grad_fn
+        words.append("requires_grad" if node is None else f"grad_fn={node_name(node)}")
     return " ".join(words)
 
 
+@_unasked
 def text(value: Any) -> str | None:
     """What ``print`` shows, where that is short."""
     if _count(describe(value).shape) > TEXT_LIMIT or no_data(value) or _dispatches(value):
         return None
     with quiet():
-        return torch.Tensor.__repr__(value)
+        return str(torch.Tensor.__repr__(value.detach() if _stale(value) else value))
 
 
+@_unasked
 def children(value: Any) -> list[Child]:
     """Attributes first; ``statistics`` and ``values`` do nothing until they are opened."""
     about = describe(value)
@@ -110,7 +127,9 @@ def inspect(value: Any, mode: str, index: str | None) -> dict[str, Any]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Run torch as torch does to print a tensor: nothing recorded, nobody's mode or override asked."""
-    with torch.no_grad(), _disable_current_modes(), torch._C.DisableTorchFunction():
+    # Turning no modes off would import much of torch.
+    modes = _disable_current_modes() if _len_torch_dispatch_stack() else nullcontext()
+    with torch.no_grad(), modes, torch._C.DisableTorchFunction():
         transforms = torch._C._DisableFuncTorch()
         try:
             yield
@@ -118,7 +137,7 @@ def quiet() -> Iterator[None]:
             del transforms
 
 
-class Headers(TorchFunctionMode):
+class Headers(TorchFunctionMode):  # type: ignore[misc]
     """While it is entered, this thread's ``repr`` of a tensor is its header.
 
     So a list, a dataclass or any object of the user's that holds tensors is shown without reading
@@ -136,19 +155,23 @@ class Headers(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
+def node_name(node: Any) -> str:
+    """``AccumulateGrad``, which C++ spells with its namespace."""
+    return str(node.name()).rpartition("::")[2]
+
+
 def no_data(value: Any) -> str:
     """Why there are no elements to read; empty where there are."""
-    with torch._C.DisableTorchFunction():
-        if torch.nn.parameter.is_lazy(value):
-            return "it is not initialized before the first forward"
-        if isinstance(value, torch._subclasses.FakeTensor):
-            return "it is a fake tensor"
-        if value.device.type == "meta":
-            return "it is on the meta device"
-        if torch._C._functorch.is_batchedtensor(value):
-            return "it stands for a whole batch under vmap; look at its 'unwrapped'"
-        if _freed(value):
-            return "its storage was freed"
+    if torch.nn.parameter.is_lazy(value):
+        return "it is not initialized before the first forward"
+    if isinstance(value, torch._subclasses.FakeTensor):
+        return "it is a fake tensor"
+    if value.device.type == "meta":
+        return "it is on the meta device"
+    if torch._C._functorch.is_batchedtensor(value):
+        return "it stands for a whole batch under vmap; look at its 'unwrapped'"
+    if _freed(value):
+        return "its storage was freed"
     return ""
 
 
@@ -220,42 +243,35 @@ def _count(shape: tuple[int, ...]) -> int:
 
 def _kind(value: Any) -> list[str]:
     """What else a reader of the header must know."""
-    with torch._C.DisableTorchFunction():
-        words = []
-        if isinstance(value, torch._subclasses.FakeTensor):
-            words.append("fake")
-        if torch.nn.parameter.is_lazy(value):
-            return ["uninitialized"]
-        if torch._C._functorch.is_batchedtensor(value):
-            words.append("vmap")
-        if value.is_nested:
-            words.append("nested")
-        elif value.layout != torch.strided:
-            words.append(str(value.layout)[6:])
-            if value.layout == torch.sparse_coo and not _dispatches(value):
-                words.append(f"nnz={value._nnz()}")
-        return words
+    words = []
+    if isinstance(value, torch._subclasses.FakeTensor):
+        words.append("fake")
+    if torch.nn.parameter.is_lazy(value):
+        return ["uninitialized"]
+    if torch._C._functorch.is_batchedtensor(value):
+        words.append("vmap")
+    if value.is_nested:
+        words.append("nested")
+    elif value.layout != torch.strided:
+        words.append(str(value.layout)[6:])
+        if value.layout == torch.sparse_coo and not _dispatches(value):
+            words.append(f"nnz={value._nnz()}")
+    return words
 
 
 def _autograd(value: Any) -> list[Child]:
-    with torch._C.DisableTorchFunction():
-        if not value.requires_grad:
-            return [("requires_grad", False, ".requires_grad")]
-        found: list[Child] = [("requires_grad", True, ".requires_grad")]
-        if _stale(value):
-            return found
-        node = value.grad_fn
-        found.append(("is_leaf", node is None, ".is_leaf"))
-        if node is not None:
-            found.append(("grad_fn", node, ".grad_fn"))
-        if node is None or value.retains_grad:  # elsewhere torch warns
-            found.append(("grad", value.grad, ".grad"))
+    if not value.requires_grad:
+        return [("requires_grad", False, ".requires_grad")]
+    found: list[Child] = [("requires_grad", True, ".requires_grad")]
+    if _stale(value):
         return found
-
-
-def _grad_fn(value: Any) -> Any:
-    with torch._C.DisableTorchFunction():
-        return None if _stale(value) else value.grad_fn
+    node = value.grad_fn
+    found.append(("is_leaf", node is None, ".is_leaf"))
+    if node is not None:
+        found.append(("grad_fn", node, ".grad_fn"))
+    if node is None or value.retains_grad:  # elsewhere torch warns
+        found.append(("grad", value.grad, ".grad"))
+    return found
 
 
 def _stale(value: Any) -> bool:
@@ -288,7 +304,7 @@ def _parts(value: Any) -> list[Child]:
         else:
             return []
         data = value.detach()
-        return [(name, getattr(data, name[:-2])(), f".{name}") for name in names]
+        return [(name.strip("_()"), getattr(data, name[:-2])(), f".{name}") for name in names]
 
 
 def _components(value: Any) -> list[Child]:

@@ -1,0 +1,48 @@
+"""What every hook on TensorFlow has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from graphdebug.runtime.backends.tensorflow.patches import Arguments
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.backends.tensorflow import TensorFlow
+
+
+class GuardedHook(ABC):
+    """A hook whose errors end the observation, not the program."""
+
+    def __init__(self, backend: TensorFlow, what: str) -> None:
+        self.backend = backend
+        self.what = what
+
+    def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        """``enter``, without its errors."""
+        try:
+            if self.backend.active:
+                return self.enter(args, kwargs)
+        except Exception as error:
+            self.backend.give_up(self.what, error)
+        except BaseException:
+            self.backend.calls.end()  # Ctrl-C while ours ran: the next call is an outermost one
+            raise
+        return None, args, kwargs
+
+    def after(self, state: Any, result: Any, failed: bool) -> Any:
+        """``leave``, without its errors."""
+        if state is not None:
+            try:
+                self.leave(state, result, failed)
+            except Exception as error:
+                self.backend.give_up(self.what, error)
+        return result
+
+    @abstractmethod
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        """What ``before`` does; returns no state where ``leave`` has nothing to do."""
+
+    @abstractmethod
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        """What ``after`` does."""

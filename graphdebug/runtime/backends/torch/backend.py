@@ -1,0 +1,222 @@
+"""The torch backend: puts the hooks in, and takes them out."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.overrides
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from graphdebug.runtime.backends import Backend, HookUnfit
+from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch.backward import observed_engine
+from graphdebug.runtime.backends.torch.compiled import CompiledCalls, Visible
+from graphdebug.runtime.backends.torch.forward import ForwardMode
+from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init, step_hooks
+from graphdebug.runtime.backends.torch.patches import Patches
+from graphdebug.runtime.backends.torch.trail import LEVELS, NODES, OFF, Trail
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.boot import Runtime
+
+_NEEDED = (
+    "_autograd._get_sequence_nr",
+    "_get_tracing_state",
+    "_get_function_stack_at",
+    "_len_torch_function_stack",
+    "_pop_torch_function_stack",
+    "_push_on_torch_function_stack",
+    "_jit_get_schemas_for_operator",
+    "DisableTorchFunction",
+)
+"""The private parts of ``torch._C`` that everything here stands on."""
+
+
+class _Thread:
+    """Ends with its thread, and takes the mode off the thread's stack then.
+
+    Left there, torch would wait for the GIL to let go of it, which an ending thread never gets.
+    """
+
+    def __init__(self, trail: Trail) -> None:
+        self.trail = trail
+
+    def __del__(self) -> None:
+        modes.take_out(self.trail.mode)
+
+
+class TorchBackend(Backend):
+    """Observes PyTorch with what Python offers; nothing is compiled.
+
+    Each thread has a trail of its own, from its first backward pass or optimizer step on; the one
+    that imported torch has it from the import. ``configure`` and ``remove`` may be called from any.
+    """
+
+    name = "torch"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.backward_passes = 0
+        self._active = False
+        self._local = threading.local()
+        self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
+        self._patches = Patches()
+        self._handles: list[Any] = []
+        self._visible = Visible(self._put_in, self._take_out)
+        self._compiled: CompiledCalls | None = None
+        self._step_hooks = step_hooks(self)
+        self._original = torch.overrides.has_torch_function
+        self._has_torch_function = self._unaware(self._original)
+
+    @property
+    def version(self) -> str:
+        """torch's."""
+        return str(torch.__version__)
+
+    @property
+    def level(self) -> int:
+        """How much is recorded."""
+        return LEVELS[self.runtime.configuration.capture] if self._active else OFF
+
+    # -- hooks
+
+    def install(self) -> None:
+        """Hook the engine, the optimizers, the compiler, and this thread's operations."""
+        for name in _NEEDED:
+            owner: Any = torch._C
+            for part in name.split("."):
+                owner = getattr(owner, part, None)
+            if owner is None:
+                raise HookUnfit(f"torch has no _C.{name}")
+        self._active = True
+        engines: dict[Any, Callable[..., Any]] = {}
+
+        def engine(original: Any) -> Any:
+            return engines.setdefault(original, observed_engine(original, self))
+
+        def init(original: Any) -> Any:
+            return observed_init(original, self)
+
+        self._part("backward passes", torch.autograd.graph, "_engine_run_backward", engine)
+        self._part("backward passes", torch.autograd, "_engine_run_backward", engine)
+        self._part("optimizers", torch.optim.Optimizer, "__init__", init)
+        self._put_in()
+        self._compiled = CompiledCalls(self, self._visible)
+        self.trail()
+
+    def remove(self) -> None:
+        """Take every hook out, from this thread at once, from others when they come by."""
+        self._active = False
+        self._patches.restore()
+        if self._compiled is not None:
+            self._compiled.remove()
+        self._take_out()
+        for trail in list(self._trails):
+            trail.level = trail.wanted = OFF
+        thread = getattr(self._local, "thread", None)
+        if thread is not None and not modes.take_out(thread.trail.mode):
+            modes.leave_soon(thread.trail.mode)
+
+    def configure(self) -> None:
+        """Record as much as the configuration now says."""
+        level = self.level
+        for trail in list(self._trails):
+            trail.wanted = level
+            if level == OFF:
+                trail.level = OFF
+
+    def finish(self) -> None:
+        """Report the step that is open in this thread."""
+        thread = getattr(self._local, "thread", None)
+        if thread is not None:
+            thread.trail.finish()
+
+    def _part(self, what: str, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+        try:
+            parameters = ("t_outputs",) if name.startswith("_engine") else ("self", "params")
+            self._patches.replace(owner, name, parameters, wrap)
+        except HookUnfit as error:
+            self.reason = "; ".join(filter(None, (self.reason, f"{what} aren't seen: {error}")))
+
+    def _put_in(self) -> None:
+        if not self._active:
+            return
+        before, after = self._step_hooks
+        self._handles.append(register_optimizer_step_pre_hook(before))
+        self._handles.append(register_optimizer_step_post_hook(after))
+        torch.overrides.has_torch_function = self._has_torch_function
+        torch.jit._builtins._register_builtin(self._has_torch_function, "aten::has_torch_function")
+
+    def _take_out(self) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+        torch.overrides.has_torch_function = self._original
+
+    def _unaware(self, original: Callable[[Any], bool]) -> Callable[[Any], bool]:
+        """``has_torch_function`` as it answers without our mode.
+
+        Modules that ask it by this name take another way where a mode is on, such as a transformer's
+        layers in evaluation, and come to other results in the last bit.
+        """
+
+        def has_torch_function(relevant_args: Any) -> bool:
+            thread = getattr(self._local, "thread", None)
+            taken_off = thread is not None and modes.take_off(thread.trail.mode)
+            try:
+                return original(relevant_args)
+            finally:
+                if taken_off:
+                    modes.put_on(thread.trail.mode)
+
+        return has_torch_function
+
+    # -- what the hooks use
+
+    def trail(self) -> Trail | None:
+        """The calling thread's; its mode goes on or off here if it has to."""
+        thread = getattr(self._local, "thread", None)
+        if thread is None:
+            if not self._active:
+                return None
+            thread = self._local.thread = _Thread(Trail(self))
+            thread.trail.mode = ForwardMode(thread.trail)
+            thread.trail.updates = OptimizerSteps(thread.trail)
+            self._trails.add(thread.trail)
+        trail: Trail = thread.trail
+        if trail.level == OFF and trail.wanted != OFF:
+            trail.wake()
+        if trail.level < NODES:
+            modes.take_out(trail.mode)
+            trail.on = False
+        elif not trail.on and trail.aside is None:
+            modes.put_under(trail.mode)
+            trail.on = True
+        return trail
+
+    def trains(self) -> bool:
+        """Whether the program has an optimizer, or has run a backward pass."""
+        return bool(self.optimizers) or self.backward_passes > 0
+
+    def fail(self, what: str, error: Exception) -> None:
+        """An error of ours: take the hooks out, and say so once."""
+        self.runtime.give_up(self, what, error)
+
+    # -- what the debugger asks
+
+    def owns(self, value: object) -> bool:
+        """Whether it is a tensor."""
+        return isinstance(value, torch.Tensor)
+
+    def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
+        """Look into a live tensor."""
+        from graphdebug.runtime.backends.torch import tensors
+
+        return tensors.inspect(value, mode, index)

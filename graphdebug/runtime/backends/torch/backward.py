@@ -1,0 +1,255 @@
+"""Sees each run of the autograd engine: its nodes, in order, and the operations that made them."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from graphdebug.protocol.model import Source
+from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch.positions import comes_round, place
+from graphdebug.runtime.backends.torch.records import Executed, Pass, executed, infos
+from graphdebug.runtime.backends.torch.trail import NODES, OFF, VALUES, Pending, Trail, clock
+from graphdebug.runtime.backends.torch.trail import sequence as now
+from graphdebug.runtime.backends.torch.values import read
+from graphdebug.runtime.frames import source_at
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.backends.torch.backend import TorchBackend
+
+_LEAF = 1 << 63
+"""AccumulateGrad has the highest sequence number there is: it was made by no operation."""
+
+
+def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Callable[..., Any]:
+    """``_engine_run_backward``, observed."""
+
+    @functools.wraps(original)
+    def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
+        run = _begin(backend, t_outputs, args, kwargs)
+        if run is None:
+            return original(t_outputs, *args, **kwargs)
+        try:
+            result = original(t_outputs, *args, **kwargs)
+        except BaseException:
+            run.end(failed=True)
+            raise
+        run.end()
+        return result
+
+    return _engine_run_backward
+
+
+def _begin(backend: TorchBackend, outputs: Any, args: Any, kwargs: Any) -> _Run | None:
+    try:
+        trail = backend.trail()
+        if trail is None or trail.level == OFF or not executed(list(outputs)):
+            return None
+        return _Run(trail, outputs, args, kwargs)
+    except Exception as error:
+        backend.fail("a backward pass", error)
+        return None
+
+
+class _Run:
+    """One run of the engine, from its beginning to its end."""
+
+    def __init__(self, trail: Trail, outputs: Any, args: Any, kwargs: Any) -> None:
+        self._trail = trail
+        self._watch: _Watch | None = None
+        self._put_on = self._taken_out = False
+        _, _, self._differentiated, inputs = (*args, None, None, None, None)[:4]
+        self._called = "backward" if kwargs.get("accumulate_grad", True) else "grad"
+        self._place = place(_caller())
+        pending = trail.pending
+        if pending is not None and not trail.in_backward and not trail.updating:
+            fresh = now() > pending.seq and not pending.differentiated
+            if fresh or comes_round(pending.place, self._place):
+                trail.close_pending()
+        if trail.level >= NODES:
+            self._follow(outputs, inputs or ())
+        trail.in_backward += 1
+
+    def _follow(self, outputs: Any, inputs: Any) -> None:
+        trail = self._trail
+        nodes, signature = _walk(outputs, trail.base)
+        asked = tuple(_marks(inputs, nodes, trail.base))
+        key = (self._called, signature, bool(self._differentiated), asked)
+        event = trail.at.follow(key)
+        if event is None or trail.level == VALUES:
+            self._watch = _Watch(trail, nodes, key)
+            trail.enter(self._watch.event, self._watch.values)
+            event = self._watch.event
+        else:
+            trail.at = event
+        assert isinstance(event, Pass)
+        if event.compiled:
+            self._taken_out = modes.take_out(trail.mode)
+        elif not modes.is_on(trail.mode):
+            modes.put_on(trail.mode)
+            self._put_on = True
+
+    def end(self, failed: bool = False) -> None:
+        """The engine is done."""
+        trail = self._trail
+        try:
+            trail.in_backward -= 1
+            if self._put_on:
+                modes.take_out(trail.mode)
+            if self._taken_out:
+                modes.put_on(trail.mode)
+            if self._watch is not None:
+                self._watch.end(keep=not failed)
+            if not failed and not trail.in_backward and not trail.updating:
+                self._closes()
+        except Exception as error:
+            trail.backend.fail("a backward pass", error)
+
+    def _closes(self) -> None:
+        trail = self._trail
+        trail.after_backward = True
+        trail.backend.backward_passes += 1
+        if trail.backend.optimizers:
+            return
+        stack = self._place.user
+        source: Source | None = source_at(*stack[-1]) if stack else None
+        differentiated = bool(self._differentiated)
+        trail.pending = Pending(self._called, source, self._place, now(), differentiated)
+
+
+class _Watch:
+    """Hooks on each node of a graph that wasn't seen before. Holds no node."""
+
+    def __init__(self, trail: Trail, nodes: list[Any], key: Any) -> None:
+        self._trail, self._key, self._parent = trail, key, trail.at
+        self.event = Pass(trail.at)
+        self.event.executed = ()
+        names = [_name(node) for node in nodes]
+        self.event.compiled = any(name.startswith("CompiledFunction") for name in names)
+        self._done: list[list[Any]] = []
+        self.values: list[Any] | None = [] if trail.level == VALUES else None
+        links = _links(nodes, trail.base)
+        self._handles: list[Any] = []
+        for node, name, seq in zip(nodes, names, links, strict=True):
+            before, after = self._hooks(name, seq, _forward_code(node))
+            self._handles += (node.register_prehook(before), node.register_hook(after))
+
+    def _hooks(self, name: str, seq: int, code: Any) -> tuple[Any, Any]:
+        trail, base = self._trail, self._trail.base
+        running: list[list[Any]] = []
+
+        def before(gradients: Any) -> None:
+            try:
+                entry = [name, seq, infos(gradients), (), clock(), now() - base, None, code]
+                self._done.append(entry)
+                running.append(entry)
+                if self.values is not None:
+                    self.values.append((read(gradients), ()))
+                    entry.append(len(self.values) - 1)
+                entry[4] = clock()
+            except Exception as error:
+                trail.backend.fail("a backward node", error)
+
+        def after(outputs: Any, gradients: Any) -> None:
+            try:
+                if not running:
+                    return
+                entry = running.pop()
+                entry[4] = clock() - entry[4]
+                entry[3], entry[6] = infos(outputs), now() - base
+                if self.values is not None:
+                    place = entry[8]
+                    self.values[place] = (self.values[place][0], read(outputs))
+            except Exception as error:
+                trail.backend.fail("a backward node", error)
+
+        return before, after
+
+    def end(self, keep: bool) -> None:
+        """Take the hooks out; remember the pass if it ran to its end."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self.event.executed = tuple(_executed(entry) for entry in self._done)
+        if keep:
+            self._trail.remember(self._parent, self._key, self.event)
+
+
+def _executed(entry: list[Any]) -> Executed:
+    name, seq, inputs, outputs, ns, seq_from, seq_to, code = entry[:8]
+    if seq_to is None:  # it raised
+        ns, seq_to = 0, seq_from
+    return Executed(name, seq, inputs, outputs, ns, seq_from, seq_to, code)
+
+
+def _walk(outputs: Any, base: int) -> tuple[list[Any], tuple[int, ...]]:
+    """The nodes that the engine can reach, and what tells this graph from others.
+
+    That is the order in which they are found and the operations that made them; what the operations
+    were is known already.
+    """
+    nodes: list[Any] = []
+    for output in outputs:
+        node = _root(output)
+        if node is not None and node not in nodes:
+            nodes.append(node)
+    seen = set(nodes)
+    signature = []
+    for node in nodes:  # it grows
+        seq = node._sequence_nr()
+        signature.append(seq - base if base <= seq < _LEAF else -1 if seq < _LEAF else -2)
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                nodes.append(following)
+    return nodes, tuple(signature)
+
+
+def _root(output: Any) -> Any:
+    if isinstance(output, torch.Tensor):
+        with torch._C.DisableTorchFunction():
+            if output.grad_fn is not None or not output.requires_grad:
+                return output.grad_fn
+            return torch.autograd.graph._get_grad_fn_or_grad_acc(output)
+    return output.node
+
+
+def _marks(inputs: Any, nodes: list[Any], base: int) -> Any:
+    """Which nodes the gradients are asked for of."""
+    for item in inputs:
+        node = _root(item)
+        yield nodes.index(node) if node in nodes else -1
+
+
+def _links(nodes: list[Any], base: int) -> list[int]:
+    """The sequence number of each node, from ``base`` on; -1 where no operation of the step made it.
+
+    Each thread has numbers of its own. Where the forward pass ran in several they can't be told
+    apart, so nothing is linked.
+    """
+    numbers = [node._sequence_nr() for node in nodes]
+    own = [seq for seq in numbers if seq < _LEAF]
+    if len(set(own)) != len(own) or max(own, default=0) >= now():
+        return [-1] * len(nodes)
+    return [seq - base if base <= seq < _LEAF else -1 for seq in numbers]
+
+
+def _name(node: Any) -> str:
+    return str(node.name()).rpartition("::")[2]
+
+
+def _forward_code(node: Any) -> Any:
+    function = getattr(type(node), "_forward_cls", None)
+    return getattr(getattr(function, "forward", None), "__code__", None)
+
+
+def _caller() -> Any:
+    """The frame that called into torch's autograd, or the nearest one outside of this package."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(__package__):
+        frame = frame.f_back
+    return frame

@@ -1,0 +1,73 @@
+"""The stack of function modes of the calling thread, on which ours is put and taken out."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.utils._device import DeviceContext
+
+_C = torch._C
+_at = _C._get_function_stack_at
+_length = _C._len_torch_function_stack
+_pop = _C._pop_torch_function_stack
+_push = _C._push_on_torch_function_stack
+
+
+def put_on(mode: Any) -> None:
+    """Make it the innermost mode."""
+    _push(mode)
+
+
+def put_under(mode: Any) -> None:
+    """Put it below the user's modes, which come off before it, and above torch's default device."""
+    above = []
+    while _length() and not isinstance(_at(_length() - 1), DeviceContext):
+        above.append(_pop())
+    _push(mode)
+    for other in reversed(above):
+        _push(other)
+
+
+def is_on(mode: Any) -> bool:
+    """Whether it is on this thread's stack; it isn't while it handles a call."""
+    return any(_at(place) is mode for place in range(_length()))
+
+
+def take_off(mode: Any) -> bool:
+    """Take it off if it is the innermost one; whether it was."""
+    length = _length()
+    if not length or _at(length - 1) is not mode:
+        return False
+    _pop()
+    return True
+
+
+def take_out(mode: Any) -> bool:
+    """Take it out from wherever it is on this thread's stack; whether it was there."""
+    if not is_on(mode):
+        return False
+    above = []
+    while (top := _pop()) is not mode:
+        above.append(top)
+    for other in reversed(above):
+        _push(other)
+    return True
+
+
+def leave_soon(mode: Any) -> None:
+    """Take it out as soon as the call that it handles is over.
+
+    A mode can't leave while it handles a call: torch has it off the stack and puts it back. The next
+    thing that happens in this thread is after that; a profile function, if nobody else has one, hears
+    of it.
+    """
+
+    def after(frame: FrameType, event: str, argument: object) -> None:
+        if take_out(mode):
+            sys.setprofile(None)
+
+    if sys.getprofile() is None:
+        sys.setprofile(after)

@@ -1,0 +1,166 @@
+"""Where the program stands, and whether it has come round in a loop since it stood there.
+
+A position is a code object and the offset of an instruction in it. Lines won't do: an expression over
+several lines goes back to its first one at its end.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import sys
+from collections.abc import Iterator
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+from graphdebug.runtime.frames import is_user_file
+
+Position = tuple[CodeType, int]
+
+
+class Place(NamedTuple):
+    """Where an operation was called."""
+
+    stack: tuple[Position, ...]
+    """All frames, outermost first, from the first one of the user's on."""
+    counts: bool
+    """Whether a loop there may be the program's: neither a constructor nor a data loader is under way."""
+    direct: bool
+    """Whether the last instruction is the call of the operation itself, not of ``sum`` or the like."""
+
+    @property
+    def user(self) -> tuple[Position, ...]:
+        """The user's frames alone."""
+        return tuple(item for item in self.stack if USER_FILES[item[0].co_filename])
+
+
+class _UserFiles(dict[str, bool]):
+    """``is_user_file`` as fast as a look-up gets."""
+
+    def __missing__(self, filename: str) -> bool:
+        answer = self[filename] = is_user_file(filename)
+        return answer
+
+
+USER_FILES = _UserFiles()
+
+
+def position(frame: FrameType | None) -> tuple[CodeType | None, int]:
+    """The user's innermost position, from ``frame`` outwards."""
+    while frame is not None:
+        code = frame.f_code
+        if USER_FILES[code.co_filename]:
+            return code, frame.f_lasti
+        frame = frame.f_back
+    return None, 0
+
+
+def place(frame: FrameType | None, operation: str = "") -> Place:
+    """Where the program stands, from ``frame``, which called ``operation``, outwards."""
+    stack: list[Position] = []
+    outermost, counts = 0, True
+    direct = frame is None or _calls(frame.f_code, frame.f_lasti, operation)
+    while frame is not None:
+        code = frame.f_code
+        stack.append((code, frame.f_lasti))
+        if USER_FILES[code.co_filename]:
+            outermost = len(stack)
+        elif _is(code.co_filename, "torch/utils/data/"):
+            counts = False
+        if code.co_name == "__init__":
+            counts = False
+        frame = frame.f_back
+    return Place(tuple(reversed(stack[:outermost])), counts, direct)
+
+
+def comes_round(before: Place, now: Place) -> bool:
+    """Whether the program went round in a loop of the user's between two operations.
+
+    Loops of libraries and within modules are no loops of the program's: what could be one of their
+    iterations is none of its.
+    """
+    within = repeats = False
+    for (code, offset), (code_now, offset_now) in zip(before.stack, now.stack, strict=False):
+        if code is not code_now:
+            return False
+        within = within or (code.co_name == "_call_impl" and _is(code.co_filename, "torch/nn/"))
+        loops = _in_loop(code, offset_now)
+        origin, origin_now = _canonical(code, offset), _canonical(code, offset_now)
+        if within or not USER_FILES[code.co_filename]:
+            if loops or _in_loop(code, offset):
+                return False
+        else:
+            repeats = loops
+        if origin != origin_now:
+            return origin_now < origin
+    return repeats and len(before.stack) == len(now.stack) and before.direct and now.direct
+
+
+def _canonical(code: CodeType, offset: int) -> int:
+    """The offset of the instruction that this one is a copy of, or its own.
+
+    The compiler puts the test of a ``while`` loop before its body and once more behind it.
+    """
+    return _copies(code).get(offset, offset)
+
+
+@functools.lru_cache(maxsize=4096)
+def _in_loop(code: CodeType, offset: int) -> bool:
+    return any(begin <= offset <= end for begin, end in _loops(code))
+
+
+@functools.lru_cache(maxsize=4096)
+def _calls(code: CodeType, offset: int, name: str) -> bool:
+    """Whether the instruction is the operation ``name`` itself, not a function that goes on to it."""
+    return not dis.opname[code.co_code[offset]].startswith("CALL") or name in code.co_names
+
+
+@functools.lru_cache(maxsize=4096)
+def _loops(code: CodeType) -> tuple[tuple[int, int], ...]:
+    """The loops of a function: where each begins, and the instruction that jumps there."""
+    return tuple(
+        (item.argval, item.offset)
+        for item in dis.get_instructions(code)
+        if item.opcode in _JUMPS and item.argval <= item.offset
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _copies(code: CodeType) -> dict[int, int]:
+    loops = _loops(code)
+    if not loops:
+        return {}
+    instructions = list(_instructions(code))
+    alike: dict[Any, list[int]] = {}
+    for offset, key in instructions:
+        alike.setdefault(key, []).append(offset)
+    copies = {}
+    for offset, key in instructions:
+        begin = max((begin for begin, end in loops if begin <= offset <= end), default=0)
+        earlier = [other for other in alike[key] if other < begin]
+        if earlier:
+            copies[offset] = earlier[-1]
+    return copies
+
+
+def _instructions(code: CodeType) -> Iterator[tuple[int, Any]]:
+    """Each instruction's offset, and what its copies have in common with it."""
+    if sys.version_info >= (3, 11):
+        positions = list(code.co_positions())
+        for item in dis.get_instructions(code):
+            where = positions[item.offset // 2]
+            if None not in where:
+                yield item.offset, (where, item.opname)
+    else:
+        line = None
+        for item in dis.get_instructions(code):
+            line = item.starts_line or line
+            yield item.offset, (line, item.opname, item.arg)
+
+
+@functools.cache
+def _is(filename: str, part: str) -> bool:
+    return part in filename.replace("\\", "/")
+
+
+_JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)

@@ -1,0 +1,237 @@
+"""What a step consists of, as it is kept: shared between all steps that do the same.
+
+The events of a step are a path through a tree. A step that does what one before it did follows the
+same path, and nothing new is made; where it differs, a branch begins. So a step's identity is the
+event that it ends at. Events hold shapes and positions, never a tensor, a Node or a frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from types import CodeType
+from typing import Any, NamedTuple
+
+import torch
+
+from graphdebug.protocol.model import Phase
+
+COMPILED = "torch::compile"
+"""The operation that a call of a compiled function is."""
+
+_numbers = itertools.count()
+
+
+class TensorInfo(NamedTuple):
+    """What is remembered of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    device: Any
+    requires_grad: bool
+
+
+class Totals(NamedTuple):
+    """Of all events of a step."""
+
+    forward: int
+    backward: int
+    devices: tuple[str, ...]
+    compiled: bool
+    """Whether its forward pass was one call of a compiled function."""
+
+
+class Event:
+    """Something that happened after ``parent`` did; the root is where every step begins."""
+
+    __slots__ = ("branches", "depth", "next", "number", "parent", "totals")
+
+    def __init__(self, parent: Event | None) -> None:
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent is not None else 0
+        self.number = next(_numbers)
+        self.next: Event | None = None
+        self.branches: dict[Any, Event] = {}
+        self.totals: Totals | None = None
+
+    def path(self) -> list[Event]:
+        """From the first event of the step to this one."""
+        found: list[Event] = []
+        event = self
+        while event.parent is not None:
+            found.append(event)
+            event = event.parent
+        found.reverse()
+        return found
+
+    def follow(self, key: Any) -> Event | None:
+        """What came next before, under the same key."""
+        found = self.branches.get(key)
+        if found is not None:
+            self.next = found
+        return found
+
+    def add_up(self) -> Totals:
+        """The totals of the step that ends here."""
+        if self.totals is None:
+            path = self.path()
+            passes = [event.executed for event in path if isinstance(event, Pass)]
+            ops = [event for event in path if isinstance(event, Op)]
+            made = [*ops, *itertools.chain.from_iterable(passes)]
+            found = dict.fromkeys(str(item.device) for one in made for item in one.outputs)
+            calls = [op.op_type for op in ops if op.phase == "forward"]
+            compiled = calls == [COMPILED]
+            self.totals = Totals(len(ops), len(made) - len(ops), tuple(found), compiled)
+        return self.totals
+
+    def grow(self, key: Any, event: Event) -> None:
+        """Remember what came next."""
+        self.branches[key] = event
+        self.next = event
+
+
+class Op(Event):
+    """One operation, as the program called it."""
+
+    __slots__ = (
+        "around",
+        "code",
+        "device",
+        "dtype",
+        "func",
+        "inputs",
+        "kind",
+        "lasti",
+        "name",
+        "ns",
+        "op_type",
+        "outputs",
+        "phase",
+        "plain",
+        "seen",
+        "seq_from",
+        "seq_to",
+        "shape",
+    )
+
+    func: Any
+    """What was called."""
+    name: str
+    """Its name."""
+    op_type: str
+    """Its operation."""
+    code: CodeType | None
+    lasti: int
+    """The user's position."""
+    around: tuple[tuple[CodeType, int], ...]
+    """The user's positions further out, innermost last; only where a custom Function may be one."""
+    seq_from: int
+    seq_to: int
+    """The sequence numbers of the autograd Nodes that it made, counted from the step's first."""
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    kind: type
+    """The type of its result."""
+    shape: Any
+    dtype: Any
+    device: Any
+    """Of the result, where it is one tensor."""
+    seen: list[Any]
+    """Shapes and dtypes of the tensors among its arguments, in turn."""
+    plain: bool
+    """Whether ``seen`` are all its inputs."""
+    phase: Phase
+    ns: int
+    """How long it took when it last ran."""
+
+
+class Executed(NamedTuple):
+    """One autograd Node that ran."""
+
+    name: str
+    seq: int
+    """Its sequence number, counted from the step's first; below 0 where an earlier step made it."""
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    ns: int
+    seq_from: int
+    seq_to: int
+    """The Nodes that it made, where the backward pass is differentiated in turn."""
+    forward_code: CodeType | None
+    """The code of ``forward``, of a custom Function's Node."""
+
+
+class Pass(Event):
+    """One run of the autograd engine. What runs within it follows as events of its own."""
+
+    __slots__ = ("compiled", "executed")
+
+    compiled: bool
+    """Whether a part of it was compiled."""
+    executed: tuple[Executed, ...]
+    """In order of execution."""
+
+
+class Update(Event):
+    """An optimizer step begins here."""
+
+    __slots__ = ("last", "passed", "times")
+
+    last: Event | None
+    """Where it ended the last time that it was observed."""
+    times: int
+    """How often it ended there in a row."""
+    passed: int
+    """How often it was taken for granted."""
+
+
+def info(tensor: Any) -> TensorInfo:
+    """Describe a tensor, without touching its data."""
+    try:
+        if type(tensor) is torch.Tensor or type(tensor) is torch.nn.Parameter:
+            shape = tensor.shape
+            return TensorInfo(shape, tensor.dtype, tensor.device, tensor.requires_grad)
+        # A subclass may override even ``shape``; the base class's answer is the same.
+        with torch._C.DisableTorchFunction():
+            shape = tuple(size if type(size) is int else -1 for size in tensor.shape)
+            return TensorInfo(shape, tensor.dtype, tensor.device, tensor.requires_grad)
+    except Exception:
+        with torch._C.DisableTorchFunction():
+            return TensorInfo(_open(tensor), tensor.dtype, tensor.device, tensor.requires_grad)
+
+
+def _open(tensor: Any) -> tuple[int, ...]:
+    """The shape of a tensor that has no fixed one: nested, or not initialized yet."""
+    try:
+        return (-1,) * tensor.dim()
+    except Exception:
+        return (-1,)
+
+
+def tensors(value: Any, depth: int = 3) -> Iterator[Any]:
+    """The tensors in an argument or a result."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif depth and isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors(item, depth - 1)
+    elif depth and type(value) is dict:
+        for item in value.values():
+            yield from tensors(item, depth - 1)
+
+
+def infos(value: Any) -> tuple[TensorInfo, ...]:
+    """Describe the tensors in an argument or a result."""
+    return tuple(info(tensor) for tensor in tensors(value))
+
+
+def executed(value: Any) -> bool:
+    """Whether a result holds tensors, and an operation that ran made it.
+
+    Fake tensors are what compilers and exporters run a program on to see what it would do.
+    """
+    first = next(tensors(value), None)
+    return first is not None and type(first).__name__ not in _NOT_RUN
+
+
+_NOT_RUN = ("FakeTensor", "FunctionalTensor")
