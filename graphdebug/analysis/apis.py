@@ -146,12 +146,9 @@ _TRANSPARENT = {
     "functools.partial",
     "builtins.dict",
     "builtins.enumerate",
-    "builtins.iter",
     "builtins.list",
-    "builtins.next",
     "builtins.reversed",
     "builtins.set",
-    "builtins.sorted",
     "builtins.tuple",
     "builtins.zip",
     "keras.Sequential",
@@ -187,7 +184,7 @@ def canonical(path: str) -> str:
     while parts[:2] in (["compat", "v1"], ["compat", "v2"]):
         parts = parts[2:]
     if parts[:1] == ["python"] and len(parts) > 2:
-        parts = parts[parts.index("keras"):] if "keras" in parts else parts[-1:]
+        parts = parts[parts.index("keras") :] if "keras" in parts else parts[-1:]
     if parts[:1] == ["keras"]:
         return _keras(parts[1:])
     if parts[:1] == ["data"] and len(parts) > 1 and parts[1].endswith("Dataset"):

@@ -194,7 +194,7 @@ class _Collector:
         if isinstance(target, ast.Name):
             self.bind(target.id, Bound(value=value))
         elif isinstance(target, ast.Attribute):
-            self.store(dotted(target), value)
+            self.store(dotted(target), target.value, value)
             self.expression(target.value)
         elif isinstance(target, ast.Tuple | ast.List):
             for index, element in enumerate(target.elts):
@@ -202,13 +202,14 @@ class _Collector:
         elif isinstance(target, ast.Starred):
             self.target(target.value, value)
         elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
-            self.store(f"{dotted(target.value)}[{target.slice.value}]", value)
+            path = f"{dotted(target.value)}[{target.slice.value!s}]"
+            self.store(path, target.value, value)
             self.expression(target.value)
         else:
             self.expression(target)
 
-    def store(self, target: str, value: ast.expr) -> None:
-        self.facts.stores.append(Store(target, value, self.guarded))
+    def store(self, target: str, base: ast.expr, value: ast.expr) -> None:
+        self.facts.stores.append(Store(target, base, value, self.guarded))
 
     # Expressions
 

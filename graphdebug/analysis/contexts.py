@@ -99,7 +99,8 @@ class Contexts:
         while pending:
             caller = pending.pop()
             for edge in self._out.get(caller, ()):
-                if any([self._add(edge.target, mark) for mark in self._carried(edge)]):
+                added = [self._add(edge.target, mark) for mark in self._carried(edge)]
+                if any(added):
                     pending.append(edge.target)
 
     def _add(self, scope: Scope, mark: Mark) -> bool:

@@ -178,7 +178,7 @@ class _Finder:
         """A call of ``construct`` with the functions ``given``."""
         for part in given:
             for value in self.names.values(part, scope):
-                if isinstance(value, Wrapped) and self.opens(value.path):
+                if self.is_made(value, construct):
                     continue
                 bare = isinstance(value, Wrapped) and value.path == UNCONVERTED
                 how = replace(construct, code="own") if bare else construct
@@ -187,6 +187,13 @@ class _Finder:
             for target in self.parameter(scope, part):
                 self.add(scope, node, target, construct)
                 self.seal(target, construct)
+
+    def is_made(self, value: Value, construct: Construct) -> bool:
+        """Whether ``value`` was made into a graph elsewhere."""
+        if not isinstance(value, Wrapped) or not self.opens(value.path):
+            return False
+        # ``f = tf.function(f)`` gives the function that it then hides.
+        return CONSTRUCTS[value.path].name != construct.name
 
     def handed(self, value: Value, construct: Construct) -> Iterator[Scope]:
         yield from self.names.called(value)

@@ -45,6 +45,8 @@ class Store:
 
     target: str
     """As written, such as ``self.step`` or ``os.environ[HOME]``."""
+    base: ast.expr
+    """What it is an attribute, or an element, of."""
     value: ast.expr
     guarded: bool
     """Whether it stands under a condition."""
@@ -110,8 +112,9 @@ def dotted(node: ast.expr) -> str:
 
 def first_line(statement: ast.stmt) -> int:
     """The line that ``statement`` starts at, its decorators included."""
-    above = getattr(statement, "decorator_list", ())
-    return min([statement.lineno, *(d.lineno for d in above)])
+    if isinstance(statement, Function | ast.ClassDef):
+        return min([statement.lineno, *(d.lineno for d in statement.decorator_list)])
+    return statement.lineno
 
 
 def parameters(node: ast.AST) -> list[ast.arg]:

@@ -51,4 +51,6 @@ class CodeLines:
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 inline = constant.co_name in _INLINE
-                self._add(constant, owner if inline else (constant.co_firstlineno, constant.co_name))
+                self._add(
+                    constant, owner if inline else (constant.co_firstlineno, constant.co_name)
+                )

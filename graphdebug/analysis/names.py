@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from graphdebug.analysis.apis import CONSTRUCTS, DATASET, canonical, is_disabled, is_transparent, makes_dataset
-from graphdebug.analysis.facts import Bound, dotted, parameters
+from graphdebug.analysis.apis import (
+    CONSTRUCTS,
+    DATASET,
+    canonical,
+    is_disabled,
+    is_transparent,
+    makes_dataset,
+)
+from graphdebug.analysis.facts import Bound, Store, dotted, parameters
 from graphdebug.analysis.scopes import Scope, scopes_of
 
 _DEPTH = 60
@@ -66,6 +73,7 @@ class Names:
         self._depth = 0
         self._module: dict[str, list[tuple[Scope, Bound]]] = {}
         self._derived: dict[str, list[Scope]] = {}
+        self._stores: dict[str, list[tuple[Scope, Store]]] = {}
         self._calls: dict[str, list[tuple[Scope, ast.Call]]] = {}
         for scope in self.scopes:
             self._enter(scope)
@@ -78,6 +86,8 @@ class Names:
                 self._module.setdefault(name, []).extend((scope, way) for way in ways)
         for base in scope.facts.bases:
             self._derived.setdefault(dotted(base), []).append(scope)
+        for store in scope.facts.stores:
+            self._stores.setdefault(store.target.rpartition(".")[2], []).append((scope, store))
         for use in scope.facts.uses:
             self._calls.setdefault(use.path.rpartition(".")[2], []).append((scope, use.node))
 
@@ -139,16 +149,16 @@ class Names:
 
     def _returned(self, function: Scope) -> Values:
         parts = function.facts.returns
-        return self._once(
-            (function, "()"),
-            lambda: _unique(value for part in parts for value in self.values(part, function)),
-        )
+        values = (value for part in parts for value in self.values(part, function))
+        return self._once((function, "()"), values)
 
-    def _once(self, key: tuple[Scope | None, str], find: Callable[[], Values]) -> Values:
-        """``find()``, remembered; nothing while it is being found: ``x = f(x)``."""
+    def _once(self, key: tuple[Scope | None, str], found: Iterator[Value]) -> Values:
+        """All of ``found``, remembered; what is found so far to itself: ``f = tf.function(f)``."""
         if key not in self._known:
             self._known[key] = ()
-            self._known[key] = find()
+            for value in found:
+                self._known[key] = _unique((*self._known[key], value))
+            self._known[key] = _outermost(self._known[key])
         return self._known[key]
 
     # Names
@@ -158,13 +168,13 @@ class Names:
         for place in (scope, *scope.around()):
             hidden = place.kind == "class" and place is not scope
             if place.parent is not None and not hidden and name in place.facts.bound:
-                return self._once((place, name), lambda: self._meaning(name, self._ways(name, place)))
+                return self._once((place, name), self._meaning(name, self._ways(name, place)))
         if name in self._module:
-            return self._once((None, name), lambda: self._meaning(name, self._module[name]))
+            return self._once((None, name), self._meaning(name, self._module[name]))
         for place in (scope, *scope.around()):
             if name in place.facts.inner:
                 ways = [(place, way) for way in place.facts.inner[name]]
-                return self._once((place, name), lambda: self._meaning(name, ways))
+                return self._once((place, name), self._meaning(name, ways))
         if hasattr(builtins, name):
             return (Api(f"builtins.{name}"),)
         return _unique(Api(f"{star}.{name}") for star in self._stars)
@@ -172,21 +182,22 @@ class Names:
     def _ways(self, name: str, place: Scope) -> list[tuple[Scope, Bound]]:
         return [(place, way) for way in place.facts.bound.get(name, ())]
 
-    def _meaning(self, name: str, ways: list[tuple[Scope, Bound]]) -> Values:
+    def _meaning(self, name: str, ways: list[tuple[Scope, Bound]]) -> Iterator[Value]:
+        if any(way.path for _, way in ways):
+            yield from self._imported(name, ways)
+        else:
+            for place, way in ways:
+                yield from self._way(name, place, way)
+
+    def _imported(self, name: str, ways: list[tuple[Scope, Bound]]) -> Values:
+        """What an imported name means; nothing where it is bound anew to something else."""
         found: list[Value] = []
-        imported = any(way.path for _, way in ways)
         for place, way in ways:
             values = self._way(name, place, way)
-            opaque = not values and not _is_none(way.value)
-            if imported and (opaque or any(not isinstance(v, Api) for v in values)):
-                return ()  # bound anew: what it means depends on when it is asked
+            if not values and not _is_none(way.value):
+                return ()
             found.extend(values)
-        wrapped = {value.scope for value in found if isinstance(value, Wrapped)}
-        return _unique(
-            value
-            for value in found
-            if isinstance(value, Wrapped) or getattr(value, "scope", value) not in wrapped
-        )
+        return tuple(found) if all(isinstance(value, Api) for value in found) else ()
 
     def _way(self, name: str, place: Scope, way: Bound) -> Values:
         if way.path:
@@ -260,24 +271,24 @@ class Names:
         """What ``attr`` of a class of this file may stand for."""
         if owner.kind != "class":
             return ()
-        return self._once((owner, f".{attr}"), lambda: self._member(owner, attr))
+        return self._once((owner, f".{attr}"), self._own(owner, attr)) or self._once(
+            (owner, f"..{attr}"), self._inherited(owner, attr)
+        )
 
-    def _member(self, owner: Scope, attr: str) -> Values:
-        own = list(self._meaning(attr, self._ways(attr, owner)))
-        for method in owner.children:
-            path = f"{_first_parameter(method)}.{attr}"
-            for store in method.facts.stores:
-                if store.target == path:
-                    own.extend(self.values(store.value, method))
-        if own:
-            return _unique(own)
+    def _own(self, owner: Scope, attr: str) -> Iterator[Value]:
+        yield from self._meaning(attr, self._ways(attr, owner))
+        for scope, store in self._stores.get(attr, ()):
+            if Instance(owner) in self.values(store.base, scope):
+                yield from self.values(store.value, scope)
+
+    def _inherited(self, owner: Scope, attr: str) -> Iterator[Value]:
         bases = [base for base in self.bases(owner) if base != Instance(owner)]
         above = _unique(v for base in bases for v in self.attribute(base, attr))
-        if any(isinstance(value, Scope) for value in above):
-            return above
-        # An abstract method: what the classes of this file make of it.
-        below = (v for d in self._derived.get(owner.name, ()) for v in self._ways(attr, d))
-        return _unique(v for place, way in below for v in self._way(attr, place, way)) or above
+        if not any(isinstance(value, Scope) for value in above):
+            # An abstract method: what the classes of this file make of it.
+            for derived in self._derived.get(owner.name, ()):
+                yield from self._meaning(attr, self._ways(attr, derived))
+        yield from above
 
     def bases(self, owner: Scope) -> Values:
         """The bases of a class: ``Instance`` of this file's, ``Api`` of others."""
@@ -353,6 +364,12 @@ def _parts(node: ast.expr) -> list[ast.expr]:
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return [left, right]  # lists of layers
     return []
+
+
+def _outermost(values: Values) -> Values:
+    """``values`` without what another of them wraps: ``f = tf.function(f)``."""
+    wrapped = {value.scope for value in values if isinstance(value, Wrapped)}
+    return _unique(v for v in values if isinstance(v, Wrapped) or _code(v) not in wrapped)
 
 
 def _wrapped(values: Iterable[Value], path: str) -> Iterator[Value]:

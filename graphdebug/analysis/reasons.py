@@ -42,7 +42,9 @@ def shared(binding: Binding) -> Binding:
 
 def moved(binding: Binding, wanted: int, landing: int) -> Binding:
     """For a breakpoint that debugpy puts on another line than was asked for."""
-    reason = f"line {wanted} holds no code of its own, so this is on line {landing}: {binding.reason}"
+    reason = (
+        f"line {wanted} holds no code of its own, so this is on line {landing}: {binding.reason}"
+    )
     return replace(binding, reason=reason)
 
 

@@ -29,6 +29,7 @@ _EAGER_FUNCTIONS = {
     "tensorflow.config.experimental_run_functions_eagerly",
 }
 _FITTING = {"fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"}
+_KERAS_COMPILE = {"loss", "metrics", "optimizer", "run_eagerly"}
 _VARIABLES: dict[str, tuple[str, object]] = {
     "environ[TORCHDYNAMO_DISABLE]": (COMPILE, "1"),
     "environ[TORCH_COMPILE_DISABLE]": (COMPILE, "1"),
@@ -92,6 +93,7 @@ class _Reader:
         self.names = names
         self.found = Switches()
         self.explicit = False
+        self.on: set[str] = set()
         self.session: GraphBlock | None = None
 
     def read(self) -> Switches:
@@ -102,6 +104,8 @@ class _Reader:
                 self.use(scope, use)
             for store in scope.facts.stores:
                 self.store(scope, store)
+        for path in self.on & self.found.off.keys():
+            self.found.off[path].certain = False
         if not self.found.graph and not self.explicit:
             self.found.graph = self.session
         return self.found
@@ -156,33 +160,38 @@ class _Reader:
             self.turn_off(scope, use, COMPILE, 'set_stance("force_eager")', "force_eager")
 
     def compile(self, scope: Scope, use: Use) -> None:
-        for keyword in use.node.keywords:
-            if keyword.arg == "run_eagerly":
-                self.turn(FIT, "compile(run_eagerly=True)", keyword.value, True, scope, use.guarded)
+        """``compile`` of a Keras model, which one of its usual keywords gives away."""
+        given = {keyword.arg: keyword.value for keyword in use.node.keywords}
+        if not _KERAS_COMPILE.isdisjoint(given):
+            value = given.get("run_eagerly", ast.Constant(False))
+            self.turn(
+                FIT, "compile(run_eagerly=True)", value, True, scope.line(use.node), use.guarded
+            )
 
     def turn_off(self, scope: Scope, use: Use, path: str, how: str, wanted: object) -> None:
-        argument = next(iter([*use.node.args, *(k.value for k in use.node.keywords)]), None)
+        given = [*use.node.args, *(keyword.value for keyword in use.node.keywords)]
         local = any(block.context is use.node for block in scope.facts.blocks)
-        self.turn(path, how, argument or use.node, wanted, scope, use.guarded or local)
+        value = given[0] if given else use.node
+        self.turn(path, how, value, wanted, scope.line(use.node), use.guarded or local)
 
     def store(self, scope: Scope, store: Store) -> None:
         for variable, (path, wanted) in _VARIABLES.items():
             if store.target.endswith(variable):
                 how = f"{store.target} = {wanted!r}"
-                self.turn(path, how, store.value, wanted, scope, store.guarded)
+                line = scope.line(store.value)
+                self.turn(path, how, store.value, wanted, line, store.guarded)
 
     def turn(
-        self, path: str, how: str, value: ast.expr, wanted: object, scope: Scope, guarded: bool
+        self, path: str, how: str, value: ast.expr, wanted: object, line: int, guarded: bool
     ) -> None:
-        """Notes that ``path`` is turned off where ``value`` is ``wanted``."""
-        constant = value.value if isinstance(value, ast.Constant) else None
-        known = isinstance(value, ast.Constant)
-        before = self.found.off.get(path)
-        if known and constant != wanted:
-            if before:
-                before.certain = False
+        """Notes whether ``path`` is turned off, which it is where ``value`` is ``wanted``."""
+        constant = isinstance(value, ast.Constant)
+        if isinstance(value, ast.Constant) and value.value != wanted:
+            self.on.add(path)
             return
-        self.found.off[path] = Off(scope.line(value), known and not guarded, how)
+        before = self.found.off.get(path)
+        certain = constant and not guarded and (before is None or before.certain)
+        self.found.off[path] = Off(line, certain, how)
 
 
 _CALLS = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,9 +40,11 @@ class Loop:
     result: dict[str, int] = field(default_factory=dict)
     binding: str = ""
 
+    directory: Path = PROGRAMS
+
     @property
     def path(self) -> str:
-        return str(PROGRAMS / self.file)
+        return str(self.directory / self.file)
 
     @property
     def line(self) -> int:
@@ -78,6 +82,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def show(console: Console, loops: Sequence[Loop]) -> None:
     """Show each loop whose framework is installed, and the comparison."""
+    with tempfile.TemporaryDirectory(prefix="graphdebug-demo-") as directory:
+        # The debugger passes over files of installed packages, as these would be.
+        copies = shutil.copytree(PROGRAMS, Path(directory) / "programs")
+        shown = _show([replace(loop, directory=copies) for loop in loops], console)
+    if not shown:
+        raise CommandError(
+            "neither PyTorch nor TensorFlow is installed here",
+            "pip install 'graphdebug[demo]' brings both",
+        )
+    console.print(_comparison(shown))
+
+
+def _show(loops: Sequence[Loop], console: Console) -> list[Loop]:
     shown = []
     for loop in loops:
         if find_spec(loop.module) is None:
@@ -85,12 +102,7 @@ def show(console: Console, loops: Sequence[Loop]) -> None:
         else:
             Show(console, loop).run()
             shown.append(loop)
-    if not shown:
-        raise CommandError(
-            "neither PyTorch nor TensorFlow is installed here",
-            "pip install 'graphdebug[demo]' brings both",
-        )
-    console.print(_comparison(shown))
+    return shown
 
 
 class Show:
@@ -182,10 +194,10 @@ class Show:
         building = description == "Building graph"
         self._count("while building the graph" if building else "in the loop")
         number = sum(self._loop.result.values())
-        values = ", ".join(
-            f"{name} = {value}" for name, value in self._counters(client, frame["id"])
+        value = self._first_counter(client, frame["id"])
+        self._console.print(
+            f"  [bold cyan]stop {number}[/] {where}: first_counter = {escape(value)}"
         )
-        self._console.print(f"  [bold cyan]stop {number}[/] {where}: {escape(values)}")
         if building:
             self._console.print(f"    {escape(stop['text'])}")
 
@@ -202,15 +214,16 @@ class Show:
                     f"    iteration {node.iteration}: {node.name} made {tensor_text(node.outputs[0])}"
                 )
 
-    def _counters(self, client: Client, frame: int) -> list[tuple[str, str]]:
+    def _first_counter(self, client: Client, frame: int) -> str:
+        """As Variables shows it."""
         for scope in client.request("scopes", frameId=frame)["scopes"]:
             variables = client.request("variables", variablesReference=scope["variablesReference"])[
                 "variables"
             ]
-            found = [(v["name"], v["value"]) for v in variables if v["name"].endswith("_counter")]
-            if found:
-                return found
-        return []
+            for variable in variables:
+                if variable["name"] == "first_counter":
+                    return str(variable["value"])
+        return "not there"
 
     def _count(self, where: str) -> None:
         self._loop.result[where] = self._loop.result.get(where, 0) + 1
@@ -225,7 +238,9 @@ class Show:
 
 
 def _comparison(loops: list[Loop]) -> Table:
-    table = Table(title="One breakpoint in the body of the same loop", title_justify="left")
+    table = Table(
+        show_lines=False, title="One breakpoint in the body of the same loop", title_justify="left"
+    )
     for name in ("", "what stopped", "how often", "why"):
         table.add_column(name)
     for loop in loops:

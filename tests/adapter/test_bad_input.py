@@ -167,7 +167,7 @@ def test_the_client_closes_stdin(start: Start, sandbox: Sandbox, moment: str) ->
         s.initialize()
     if moment == "running":
         s.launch(program=WAITS)
-        s.wait_for_output("ready")
+        s.wait_for_output("ready\n")
     elif moment == "stopped":
         s.launch(program=WAITS, breakpoints={WAITS: [line(WAITS, "turn")]})
         s.wait_for_stop("breakpoint")

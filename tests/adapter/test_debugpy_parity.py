@@ -269,7 +269,7 @@ def test_terminate_then_launch_again(adapter: str, start: Start) -> None:
 def test_terminate_by_interrupt(adapter: str, start: Start) -> None:
     s = start(adapter)
     s.launch(program=WAITS, onTerminate="KeyboardInterrupt")
-    s.wait_for_output("ready")
+    s.wait_for_output("ready\n")
     s.request("terminate")
     assert s.wait_for_exit() == 0
     assert s.output() == "ready\ninterrupted\n"
@@ -281,7 +281,7 @@ def test_disconnect_ends_a_launched_program(
 ) -> None:
     s = start(adapter)
     s.launch(program=WAITS)
-    s.wait_for_output("ready")
+    s.wait_for_output("ready\n")
     (process,) = s.transcript.events("process")
     s.request("disconnect", **arguments)
     s.close()

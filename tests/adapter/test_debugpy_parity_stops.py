@@ -197,7 +197,7 @@ def test_just_my_code(adapter: str, start: Start, just_my_code: bool) -> None:
 def test_pause_threads_and_continue(adapter: str, start: Start) -> None:
     s = start(adapter)
     s.launch(program=WAITS)
-    s.wait_for_output("ready")
+    s.wait_for_output("ready\n")
     (main,) = s.request("threads")["threads"]
     assert main["name"] == "MainThread"
     s.request("pause", threadId=main["id"])

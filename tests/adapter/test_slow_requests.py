@@ -5,6 +5,7 @@ Plain debugpy's adapter handles one request at a time, and fails all of these.
 
 from __future__ import annotations
 
+import statistics
 import time
 
 import pytest
@@ -50,8 +51,9 @@ def test_others_are_answered_meanwhile(stopped: Session) -> None:
     threads = latencies(stopped, "threads")
     stacks = latencies(stopped, "stackTrace", threadId=stopped.thread)
     assert variables.response is None, "the variables came too early for this test to mean anything"
-    assert max(threads) < LIMIT
-    assert max(stacks) < LIMIT
+    for took in (threads, stacks):
+        # The machine may be busy for a moment; one that is held up would wait for seconds.
+        assert statistics.median(took) < LIMIT and max(took) < 1.0
     found = {v["name"]: v["value"] for v in variables.wait()["variables"]}
     assert found["slow"] == "shown at last"
     assert stopped.transcript.latency(variables.seq) > 5

@@ -69,7 +69,7 @@ def plain_loop(s: Session) -> None:
     s.evaluate("__name__", "watch")
     for command in ("stepIn", "next", "stepOut"):
         s.step(command)
-        look_around(s)
+    look_around(s)
     s.cont()
     s.wait_for_stop("breakpoint")
     s.cont()
@@ -104,7 +104,8 @@ def threads(s: Session) -> None:
     s.cont()
     for _ in range(5):
         s.wait_for_stop("breakpoint")
-        look_around(s)
+        s.request("threads")
+        s.stack()
         s.cont()
     assert s.wait_for_exit() == 0
 

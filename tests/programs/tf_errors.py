@@ -20,8 +20,7 @@ with tf.Graph().as_default():
     checked = tf.debugging.check_numerics(1.0 / x, "not a number here")  # @checked
 
     def shrink(i, a):
-        a = tf.debugging.assert_greater_equal(a, 2.0) or a - 1.0  # @shrink
-        with tf.control_dependencies([tf.debugging.assert_positive(a)]):
+        with tf.control_dependencies([tf1.debugging.assert_positive(a)]):  # @positive
             a = a - 1.0  # @minus
         return i + 1, a
 

@@ -17,6 +17,8 @@ class Block(nn.Module):
         return torch.relu(y) + x  # @residual
 
 
+torch.manual_seed(3)
+torch.set_num_threads(1)
 net = nn.Sequential(
     nn.Conv2d(1, 6, 3, padding=1),
     *[Block(6) for _ in range(2)],
@@ -25,8 +27,6 @@ net = nn.Sequential(
     nn.Flatten(),
     nn.Linear(6 * 4 * 4, 3),
 )
-torch.manual_seed(3)
-torch.set_num_threads(1)
 for parameter in net.parameters():
     if parameter.dim() > 1:
         nn.init.normal_(parameter, std=0.2)

@@ -140,6 +140,11 @@ def _finite(numbers: Any) -> Any:
 
 def _binned(numbers: Any, edges: list[float]) -> list[int]:
     bounds = torch.tensor(edges, dtype=numbers.dtype, device=numbers.device)
-    at = torch.bucketize(numbers.flatten(), bounds, right=True) - 1
+    # Halves, since the difference of two floats may be infinite. Not torch.bucketize, which shares
+    # even the smallest work out between threads.
+    low, width = edges[0] / 2, edges[-1] / 2 - edges[0] / 2
+    at = ((numbers.flatten() / 2 - low) * (BINS / width)).long().clamp_(0, BINS - 1)
+    at -= (numbers < bounds[at]).long()
+    at += (numbers >= bounds[at + 1]).long()
     found: list[int] = at.clamp_(0, BINS - 1).bincount(minlength=BINS).tolist()
     return found

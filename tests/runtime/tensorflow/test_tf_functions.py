@@ -1,0 +1,78 @@
+"""tf.functions and Keras: a step for each call, a stop at its boundary, an alert for each retrace."""
+
+from __future__ import annotations
+
+import pytest
+from tf_observed import Observed, bare, graph_of
+
+pytestmark = pytest.mark.frameworks
+
+
+def test_calls_are_steps_with_the_nodes_they_were_built_of() -> None:
+    marks = ("helper", "add", "branch", "plain", "outer", "variable", "broken", "data")
+    seen = Observed("tf_functions.py", breakpoints=marks)
+    assert seen.stdout == bare("tf_functions.py").stdout, seen.stderr[-2000:]
+    assert not [alert for alert in seen.alerts if alert.kind == "hook"]
+
+    names = {
+        "counted": "counted", "counted_again": "counted", "nested": "outer", "concrete": "plain",
+        "module": "Module.__call__", "taped": "plain", "literal": "scaled",
+    }  # fmt: skip
+    for mark, name in names.items():
+        [step] = seen.steps_at(mark)
+        assert (step.kind, step.name, step.devices) == ("function", name, ("/device:CPU:0",)), mark
+    assert not seen.steps_at("fails") and not seen.steps_at("data")
+    assert [step.kind for step in seen.steps_at("session")] == ["session"]
+    assert not [s for s in seen.steps_at("eagerly") if s.kind == "function"]
+
+    [first], [second] = seen.steps_at("counted"), seen.steps_at("counted_again")
+    assert graph_of(seen, first.index) == graph_of(seen, second.index)
+    assert first.forward_nodes == len(seen.nodes(first.index))
+    [add] = [n for n in seen.nodes_at(first.index, "add") if n.op_type == "AddV2"]
+    assert (add.name, add.source and add.source.function) == ("while/body/while/Add", "counted")
+    assert [(t.shape, t.dtype, t.value) for t in add.outputs] == [((), "int32", None)]
+    [helper] = [n for n in seen.nodes_at(first.index, "helper") if n.op_type == "Mul"]
+    assert helper.device == "/device:CPU:0" and len(helper.inputs) == 2
+
+    stops = [stop for stop in seen.boundaries if stop.frame.line == seen.line("counted")]
+    assert len(stops) == 1
+    assert {item.line for item in stops[0].lines} == {
+        seen.line(m) for m in ("add", "branch", "helper")
+    }
+    assert "tells no values" in stops[0].text
+    assert {n.op_type for n in seen.executed(stops[0])} >= {"AddV2", "Mul"}
+    assert seen.bound[seen.line("add")].kind == "boundary"
+
+
+def test_a_retrace_says_which_argument_changed() -> None:
+    seen = Observed("tf_functions.py", capture="steps")
+    told = [alert for alert in seen.alerts if alert.kind == "retrace"]
+    assert [alert.source and alert.source.line for alert in told] == [
+        seen.line(mark) for mark in ("literal", "shape", "size", "dtype")
+    ]
+    literal, shape, size, dtype = (alert.message for alert in told)
+    assert "argument 'by' was the Python value 1 and is the Python value 3" in literal
+    assert "pass a tensor" in literal
+    assert "argument 'x' was int32 tensor of shape () and is int32 tensor of shape (2,)" in shape
+    assert "(2,) and is int32 tensor of shape (3,)" in size and "input_signature" in size
+    assert "was int32 tensor of shape (3,) and is float32 tensor" in dtype
+    steps = {step.index: step for step in seen.steps}
+    assert all(alert.step is not None and steps[alert.step].alerts == 1 for alert in told)
+
+
+def test_keras_makes_a_step_for_each_batch() -> None:
+    seen = Observed("tf_keras_fit.py", breakpoints=("noisy", "loss"))
+    assert seen.returncode == 0, seen.stderr[-2000:]
+    fit = seen.steps_at("fit")
+    assert [step.name for step in fit] == ["Model.fit"] * 9
+    assert {step.kind for step in fit} == {"function"}
+    assert len({graph_of(seen, step.index) for step in fit}) == 1
+    assert {step.name for step in seen.steps_at("evaluate")} == {"Model.evaluate"}
+    assert {step.name for step in seen.steps_at("predict")} == {"Model.predict"}
+    noisy = [node.op_type for node in seen.nodes_at(fit[0].index, "noisy")]
+    assert "Mul" in noisy and "AddV2" in noisy
+    assert seen.nodes_at(fit[0].index, "apply")
+    stops = [stop for stop in seen.boundaries if stop.frame.line == seen.line("fit")]
+    assert len(stops) == 9
+    assert all(stop.text.startswith("Model.fit ran ") for stop in stops)
+    assert not seen.alerts
