@@ -10,11 +10,13 @@ import os
 import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphdebug.analysis import Analysis, analyse
 from graphdebug.protocol.model import BindingKind
 from graphdebug.protocol.runtime import BindingEvent, Breakpoint
+
+if TYPE_CHECKING:
+    from graphdebug.analysis import Analysis
 
 UNOBSERVED = "this program wasn't started by graphdebug, so that its graph runs aren't seen; "
 UNOBSERVED_BUILDS = "stops only while the graph is built: " + UNOBSERVED
@@ -166,6 +168,8 @@ class Breakpoints:
 
     def _analysis(self, path: str) -> Analysis | None:
         """What the source says; None for one that can't be read."""
+        from graphdebug.analysis import analyse  # loaded beside the program's start, not before
+
         try:
             stat = os.stat(path)
             key = (stat.st_mtime_ns, stat.st_size)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import importlib
 from typing import Any
 
 from graphdebug.adapter.bindings import Bindings
@@ -55,12 +56,17 @@ class DebugAdapter(Observer):
 
     async def run(self) -> int:
         """Until the session is over; the exit code."""
+        self.session.start(self._warm_up())
         try:
             await self._runtimes.start()
             await self.session.run()
         finally:
             await self._runtimes.close()
         return self.session.exit_code
+
+    async def _warm_up(self) -> None:
+        """Import what the first breakpoints need while the program is still starting."""
+        await asyncio.to_thread(importlib.import_module, "graphdebug.analysis")
 
     async def terminated_event(self, event: Message) -> None:
         """The program is over: what it still had to say comes first."""
@@ -99,9 +105,3 @@ class DebugAdapter(Observer):
                     "line": event.source.line,
                 },
             )
-
-
-async def serve(client: Connection, options: Sequence[str], leave_endpoints: bool) -> int:
-    """Run one session; the exit code. ``options`` are passed on to debugpy's adapter."""
-    upstream = await Upstream.start(options, leave_endpoints)
-    return await DebugAdapter(client, upstream).run()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from graphdebug.adapter.session import Session
 from graphdebug.transport.framing import Message
 
+
 class Unanswered:
     """``cancel``, ``dataBreakpointInfo`` and others that pydevd hasn't."""
 

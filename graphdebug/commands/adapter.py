@@ -11,7 +11,7 @@ import signal
 from typing import Any
 
 from graphdebug.adapter.connections import StdioConnection, StreamConnection, complain
-from graphdebug.adapter.debug_adapter import serve
+from graphdebug.adapter.serving import serve
 from graphdebug.commands.errors import CommandError
 
 ENDPOINTS = "DEBUGPY_ADAPTER_ENDPOINTS"
