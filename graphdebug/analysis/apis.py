@@ -131,6 +131,9 @@ CONSTRUCTS: dict[str, Construct] = {
     "torch.fx.make_fx": _traced("make_fx", "f"),
 }
 
+CONSTRUCT_NAMES = {"compile", *(path.rpartition(".")[2] for path in CONSTRUCTS)}
+"""The last parts of their paths, by which a call is sieved."""
+
 UNCOMPILED = {"torch.compiler.disable", "torch.jit.ignore", "torch.jit.unused"}
 """Decorators that keep a function out of compiled code: it runs as plain Python."""
 
@@ -158,6 +161,12 @@ _TRANSPARENT = {
     "torch.nn.Sequential",
     "torch.nn.parallel.DistributedDataParallel",
 }
+
+PASSING_NAMES = {
+    path.rpartition(".")[2]
+    for path in (*_TRANSPARENT, *(path for path, c in CONSTRUCTS.items() if c.wraps))
+}
+"""The last parts of the paths of what gives back what it is given, or a wrapper of that."""
 
 _ALIASES = {
     "torch._dynamo.disable": "torch.compiler.disable",

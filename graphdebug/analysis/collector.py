@@ -20,6 +20,7 @@ from graphdebug.analysis.facts import (
     Use,
     dotted,
     first_line,
+    identifiers,
     parameters,
 )
 
@@ -30,6 +31,10 @@ def collect(tree: ast.Module) -> Facts:
     facts = Facts("module", "<module>", tree, 1, 1, last)
     _Collector(facts).block(tree.body)
     return facts
+
+
+_LEAVES = (ast.Name, ast.Constant)
+_YIELDS = (ast.Yield, ast.YieldFrom)
 
 
 class _Collector:
@@ -181,6 +186,8 @@ class _Collector:
     def bind_parameters(self, node: Function | ast.Lambda) -> None:
         for parameter in parameters(node):
             self.bind(parameter.arg, Bound(annotation=parameter.annotation))
+            if parameter.annotation is not None:
+                self.flow(parameter.arg, parameter.annotation)
 
     # Names
 
@@ -193,7 +200,9 @@ class _Collector:
     def target(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
             self.bind(target.id, Bound(value=value))
+            self.flow(target.id, value)
         elif isinstance(target, ast.Attribute):
+            self.flow(target.attr, value)
             self.store(dotted(target), target.value, value)
             self.expression(target.value)
         elif isinstance(target, ast.Tuple | ast.List):
@@ -208,6 +217,11 @@ class _Collector:
         else:
             self.expression(target)
 
+    def flow(self, name: str, value: ast.expr) -> None:
+        found = identifiers([value])
+        if found:
+            self.facts.flows.append((name, found))
+
     def store(self, target: str, base: ast.expr, value: ast.expr) -> None:
         self.facts.stores.append(Store(target, base, value, self.guarded))
 
@@ -217,12 +231,12 @@ class _Collector:
         stack: list[ast.AST] = [root]
         while stack:
             node = stack.pop()
-            if isinstance(node, ast.Name | ast.Constant):
+            if isinstance(node, _LEAVES):
                 continue
             if isinstance(node, ast.Lambda):
                 self.lambda_(node)
             elif isinstance(node, ast.Call):
-                self.facts.uses.append(Use(node, dotted(node.func), self.guarded))
+                self.use(node)
                 # A callee's own attribute is called, not read.
                 stack.append(node.func.value if isinstance(node.func, ast.Attribute) else node.func)
                 stack.extend(node.args)
@@ -231,20 +245,27 @@ class _Collector:
                 self.note(node)
                 stack.extend(ast.iter_child_nodes(node))
 
+    def use(self, node: ast.Call) -> None:
+        path = dotted(node.func)
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        parts = given if path else [node.func, *given]
+        self.facts.uses.append(Use(node, path, identifiers(parts), self.guarded))
+
     def note(self, node: ast.AST) -> None:
         if isinstance(node, ast.Attribute):
             self.facts.reads.append(node)
         elif isinstance(node, ast.NamedExpr):
-            self.bind(node.target.id, Bound(value=node.value))
+            self.target(node.target, node.value)
         elif isinstance(node, ast.comprehension):
             self.comprehension(node)
-        elif isinstance(node, ast.Yield | ast.YieldFrom):
+        elif isinstance(node, _YIELDS):
             self.facts.yields = True
 
     def comprehension(self, node: ast.comprehension) -> None:
         for name in ast.walk(node.target):
             if isinstance(name, ast.Name):
                 self.facts.inner.setdefault(name.id, []).append(Bound(value=node.iter))
+                self.flow(name.id, node.iter)
 
 
 def _is_main(test: ast.expr) -> bool:

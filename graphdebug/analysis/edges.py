@@ -13,6 +13,7 @@ from typing import Literal
 from graphdebug.analysis.apis import (
     COMPILE,
     COMPILE_METHOD,
+    CONSTRUCT_NAMES,
     CONSTRUCTS,
     FIT,
     FITTED,
@@ -26,6 +27,7 @@ from graphdebug.analysis.apis import (
     option,
 )
 from graphdebug.analysis.facts import Use, dotted, parameters
+from graphdebug.analysis.mentions import own_identifiers
 from graphdebug.analysis.names import (
     Api,
     Instance,
@@ -91,11 +93,14 @@ class _Finder:
         self.switches = switches
         self.found = Edges()
         self.decorated: dict[Scope, list[Scope]] = {}
+        self.own = own_identifiers(names.scopes)
         self.properties = {s.name for s in names.scopes if s.kind == "function" and is_property(s)}
 
     def scope(self, scope: Scope) -> None:
         for use in scope.facts.uses:
-            self.use(scope, use)
+            matters = use.last in self.own or use.last in CONSTRUCT_NAMES
+            if matters or not self.own.isdisjoint(use.mentions):
+                self.use(scope, use)
         for read in scope.facts.reads:
             if read.attr in self.properties:
                 self.read(scope, read)

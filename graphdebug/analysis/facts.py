@@ -7,11 +7,17 @@ did not change are used again after an edit elsewhere. ``source`` makes them, ``
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from graphdebug.analysis.apis import PASSING_NAMES
+
 ScopeKind = Literal["module", "class", "function", "lambda"]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_DECORATED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,15 @@ class Use:
     node: ast.Call
     path: str
     """The callee as written, such as ``tf.while_loop``; empty where it is no plain path."""
+    mentions: frozenset[str]
+    """What its arguments, and a callee that is no plain path, may take their values from."""
     guarded: bool
     """Whether it stands under a condition, so that it may not run."""
+
+    @property
+    def last(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition(".")[2]
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,8 @@ class Facts:
     """Modules imported with ``*``."""
     statements: list[ast.stmt] = field(default_factory=list)
     """Its own statements in source order, those inside compound statements too."""
+    flows: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    """For each name, attribute and parameter: what it may take its value from."""
     uses: list[Use] = field(default_factory=list)
     reads: list[ast.Attribute] = field(default_factory=list)
     """Attributes that are read and not called: they may be properties."""
@@ -110,16 +125,62 @@ def dotted(node: ast.expr) -> str:
     return ".".join(reversed(parts))
 
 
+def identifiers(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """What ``nodes`` may take their values from: ``f`` for ``[a.f]``; ``<lambda>`` for lambdas."""
+    found: set[str] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Lambda):
+            found.add("<lambda>")
+        elif isinstance(node, ast.Call):
+            stack.append(node.func)
+            if last_part(node.func) in PASSING_NAMES:
+                stack.extend((*node.args, *(keyword.value for keyword in node.keywords)))
+        else:
+            stack.extend(sources(node))
+    return frozenset(found)
+
+
+def sources(node: ast.AST) -> list[ast.expr]:
+    """The parts that ``node``, no name and no call, picks its value from."""
+    match node:
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            return parts
+        case ast.Dict(values=parts) | ast.BoolOp(values=parts):
+            return parts
+        case ast.IfExp(body=body, orelse=other):
+            return [body, other]
+        case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) | ast.DictComp(value=part):
+            return [part]
+        case ast.Subscript(value=part) | ast.Starred(value=part) | ast.Await(value=part):
+            return [part]
+        case ast.NamedExpr(value=part):
+            return [part]
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return [left, right]  # lists of layers
+    return []
+
+
+def last_part(node: ast.expr) -> str:
+    """The name that ``node`` ends with; empty where it is no name."""
+    return getattr(node, "attr", getattr(node, "id", ""))
+
+
 def first_line(statement: ast.stmt) -> int:
     """The line that ``statement`` starts at, its decorators included."""
-    if isinstance(statement, Function | ast.ClassDef):
+    if isinstance(statement, _DECORATED):
         return min([statement.lineno, *(d.lineno for d in statement.decorator_list)])
     return statement.lineno
 
 
 def parameters(node: ast.AST) -> list[ast.arg]:
     """The parameters of a function or lambda, in order."""
-    if not isinstance(node, Function | ast.Lambda):
+    if not isinstance(node, _FUNCTIONS):
         return []
     a = node.args
     extra = [x for x in (a.vararg, a.kwarg) if x is not None]

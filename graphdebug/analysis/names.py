@@ -20,10 +20,12 @@ from graphdebug.analysis.apis import (
     is_transparent,
     makes_dataset,
 )
-from graphdebug.analysis.facts import Bound, Store, dotted, parameters
+from graphdebug.analysis.facts import Bound, Store, dotted, parameters, sources
 from graphdebug.analysis.scopes import Scope, scopes_of
 
 _DEPTH = 60
+_CALLERS = 50
+"""With more candidates than this, what a function is passed counts as unknown."""
 _CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
 _CALLED = ("__call__", "forward", "call")
 
@@ -70,11 +72,14 @@ class Names:
         self.scopes = [scope for top in self.tops for scope in top.walk()]
         self._stars = [star for scope in self.scopes for star in scope.facts.stars]
         self._known: dict[tuple[Scope | None, str], Values] = {}
+        self._looked_up: dict[tuple[Scope, str], Values] = {}
         self._depth = 0
+        self._open = 0
         self._module: dict[str, list[tuple[Scope, Bound]]] = {}
         self._derived: dict[str, list[Scope]] = {}
-        self._stores: dict[str, list[tuple[Scope, Store]]] = {}
-        self._calls: dict[str, list[tuple[Scope, ast.Call]]] = {}
+        # By the class whose object is the receiver, where that shows, and by name.
+        self._stores: dict[tuple[Scope | None, str], list[tuple[Scope, Store]]] = {}
+        self._calls: dict[tuple[Scope | None, str], list[tuple[Scope, ast.Call]]] = {}
         for scope in self.scopes:
             self._enter(scope)
 
@@ -86,10 +91,15 @@ class Names:
                 self._module.setdefault(name, []).extend((scope, way) for way in ways)
         for base in scope.facts.bases:
             self._derived.setdefault(dotted(base), []).append(scope)
+        owner, receiver = _method(scope)
         for store in scope.facts.stores:
-            self._stores.setdefault(store.target.rpartition(".")[2], []).append((scope, store))
+            head, _, last = store.target.rpartition(".")
+            key = (owner if head == receiver else None, last)
+            self._stores.setdefault(key, []).append((scope, store))
         for use in scope.facts.uses:
-            self._calls.setdefault(use.path.rpartition(".")[2], []).append((scope, use.node))
+            head, _, last = use.path.rpartition(".")
+            key = (owner if head == receiver else None, last)
+            self._calls.setdefault(key, []).append((scope, use.node))
 
     # Expressions
 
@@ -114,7 +124,7 @@ class Names:
                 return _unique(v for callee in callees for v in self._result(callee, node, scope))
             case ast.Lambda():
                 return (scope.inside[node],)
-        return _unique(value for part in _parts(node) for value in self.values(part, scope))
+        return _unique(value for part in sources(node) for value in self.values(part, scope))
 
     def arguments(self, node: ast.Call, scope: Scope) -> Values:
         """What all arguments of a call may stand for."""
@@ -156,15 +166,27 @@ class Names:
         """All of ``found``, remembered; what is found so far to itself: ``f = tf.function(f)``."""
         if key not in self._known:
             self._known[key] = ()
+            self._open += 1
             for value in found:
                 self._known[key] = _unique((*self._known[key], value))
             self._known[key] = _outermost(self._known[key])
+            self._open -= 1
         return self._known[key]
 
     # Names
 
     def name(self, name: str, scope: Scope) -> Values:
         """What ``name`` may mean in ``scope``."""
+        key = (scope, name)
+        if key in self._looked_up:
+            return self._looked_up[key]
+        found = self._look_up(name, scope)
+        if not self._open:
+            # While something is being found, what depends on it isn't told whole.
+            self._looked_up[key] = found
+        return found
+
+    def _look_up(self, name: str, scope: Scope) -> Values:
         for place in (scope, *scope.around()):
             hidden = place.kind == "class" and place is not scope
             if place.parent is not None and not hidden and name in place.facts.bound:
@@ -223,12 +245,10 @@ class Names:
 
     def _receiver(self, name: str, method: Scope) -> Values:
         """The object, or the class, where ``name`` is the first parameter of a method."""
-        owner = method.parent
-        if owner is None or owner.kind != "class" or _first_parameter(method) != name:
+        owner, receiver = _method(method)
+        if owner is None or name != receiver:
             return ()
         decorators = {dotted(decorator) for decorator in method.facts.decorators}
-        if "staticmethod" in decorators:
-            return ()
         return (owner,) if "classmethod" in decorators else (Instance(owner),)
 
     def _passed(self, name: str, function: Scope) -> Values:
@@ -243,13 +263,22 @@ class Names:
         method = function.parent is not None and function.parent.kind == "class"
         index = given.index(name) - method
         found: list[tuple[Scope, ast.expr]] = []
-        for scope, node in self._calls.get(function.name, ()):
+        for scope, node in self._called(function):
             parts = [k.value for k in node.keywords if k.arg == name]
             if 0 <= index < len(node.args):
                 parts.append(node.args[index])
             if parts and function in map(_code, self.values(node.func, scope)):
                 found.extend((scope, part) for part in parts)
         return found
+
+    def _called(self, function: Scope) -> list[tuple[Scope, ast.Call]]:
+        """The calls that may be of ``function``, by its name."""
+        found = list(self._calls.get((None, function.name), ()))
+        owner = function.parent
+        if owner is not None and owner.kind == "class":
+            for related in (owner, *self._derived.get(owner.name, ())):
+                found += self._calls.get((related, function.name), ())
+        return found if len(found) <= _CALLERS else []
 
     # Attributes
 
@@ -277,7 +306,9 @@ class Names:
 
     def _own(self, owner: Scope, attr: str) -> Iterator[Value]:
         yield from self._meaning(attr, self._ways(attr, owner))
-        for scope, store in self._stores.get(attr, ()):
+        for scope, store in self._stores.get((owner, attr), ()):
+            yield from self.values(store.value, scope)
+        for scope, store in self._stores.get((None, attr), ()):
             if Instance(owner) in self.values(store.base, scope):
                 yield from self.values(store.value, scope)
 
@@ -341,29 +372,15 @@ def is_property(scope: Scope) -> bool:
     return any(dotted(d).endswith("property") for d in scope.facts.decorators)
 
 
-def _first_parameter(method: Scope) -> str:
-    given = parameters(method.facts.node)
-    return given[0].arg if given else ""
-
-
-def _parts(node: ast.expr) -> list[ast.expr]:
-    """The expressions that ``node`` picks its value from."""
-    match node:
-        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-            return parts
-        case ast.Dict(values=parts) | ast.BoolOp(values=parts):
-            return parts
-        case ast.IfExp(body=body, orelse=other):
-            return [body, other]
-        case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part) | ast.DictComp(value=part):
-            return [part]
-        case ast.Subscript(value=part) | ast.Starred(value=part) | ast.Await(value=part):
-            return [part]
-        case ast.NamedExpr(value=part):
-            return [part]
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return [left, right]  # lists of layers
-    return []
+def _method(scope: Scope) -> tuple[Scope | None, str]:
+    """Of a method its class and the name that it has for the object; else None."""
+    owner = scope.parent
+    given = parameters(scope.facts.node)
+    if owner is None or owner.kind != "class" or not given:
+        return None, ""
+    if any(dotted(decorator) == "staticmethod" for decorator in scope.facts.decorators):
+        return None, ""
+    return owner, given[0].arg
 
 
 def _outermost(values: Values) -> Values:

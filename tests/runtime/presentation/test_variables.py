@@ -20,6 +20,7 @@ TORCH = program("tensors_torch.py")
 TENSORFLOW = program("tensors_tensorflow.py")
 TRAINING = program("tensors_training.py")
 ATTACHED = program("tensors_attached.py")
+SEED = program("seed_torch.py")
 
 FAST = {"PYTHONPATH": BOOTSTRAP}
 """Brings our bootstrap, so that debugpy answers without delay; there is nobody to observe."""
@@ -300,3 +301,34 @@ def test_tensorflow(start: Start) -> None:
     s.cont()
     assert s.wait_for_exit() == 0
     assert "watched 0\n" in s.output() and "added 0\n" in s.output()
+
+
+@pytest.mark.parametrize("looks", [False, True], ids=["alone", "looking"])
+def test_looking_is_not_recorded(start: Start, graphdebug_adapter: str, looks: bool) -> None:
+    pytest.importorskip("torch")
+    s = start(graphdebug_adapter, timeout=60)
+    s.launch(program=SEED, breakpoints={SEED: [line(SEED, "add")]})
+    values = []
+    for _ in range(10):
+        s.wait_for_stop("breakpoint")
+        frame = s.frame()
+        values.append(s.locals(frame)["first_counter"]["value"])
+        if looks:
+            look(s, s.scopes(frame)["Locals"]["variablesReference"], depth=3)
+            for mode in ("summary", "values", "histogram"):
+                body = s.request(
+                    "graphdebugTensor", frameId=frame["id"], expression="second_counter", mode=mode
+                )
+                assert body["tensor"]["shape"] == [1] and body[mode]
+        s.cont()
+    s.client.wait_for_event("terminated")
+    assert values == [f"float32 (1,) cpu [{float(number)}]" for number in range(0, 20, 2)]
+    steps = s.request("graphdebugSteps")["steps"]
+    recorded = [
+        [node["opType"] for node in s.request("graphdebugNodes", step=step["index"])["nodes"]]
+        for step in steps
+    ]
+    assert len(recorded) == 10
+    assert all(nodes == recorded[1] for nodes in recorded[1:-1])
+    assert {"aten::add_", "aten::lt"} <= set(recorded[1])
+    assert not {"aten::sum", "aten::detach", "aten::slice", "aten::mean"} & set(sum(recorded, []))

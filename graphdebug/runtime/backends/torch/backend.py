@@ -122,8 +122,10 @@ class TorchBackend(Backend):
         for trail in list(self._trails):
             trail.level = trail.wanted = OFF
         thread = getattr(self._local, "thread", None)
-        if thread is not None and not modes.take_out(thread.trail.mode):
-            modes.leave_soon(thread.trail.mode)
+        if thread is not None:
+            thread.trail.on = False
+            if not modes.take_out(thread.trail.mode):
+                modes.leave_soon(thread.trail.mode)
 
     def configure(self) -> None:
         """Record as much as the configuration now says."""

@@ -88,9 +88,10 @@ def _split(tensor: Any, limit: int) -> Iterator[Any]:
         if tensor.numel():
             yield tensor
         return
-    longest = max(range(tensor.dim()), key=tensor.size)
-    length = max(1, tensor.size(longest) * limit // tensor.numel())
-    for part in tensor.split(length, longest):
+    # Along the widest stride, so that a part's elements stand side by side in memory.
+    dim = max(range(tensor.dim()), key=lambda dim: (tensor.size(dim) > 1, tensor.stride(dim)))
+    length = max(1, tensor.size(dim) * limit // tensor.numel())
+    for part in tensor.split(length, dim):
         yield from _split(part, limit)
 
 
@@ -139,12 +140,9 @@ def _finite(numbers: Any) -> Any:
 
 
 def _binned(numbers: Any, edges: list[float]) -> list[int]:
-    bounds = torch.tensor(edges, dtype=numbers.dtype, device=numbers.device)
-    # Halves, since the difference of two floats may be infinite. Not torch.bucketize, which shares
-    # even the smallest work out between threads.
+    # Halves, since the difference of two floats may be infinite. Not torch.bucketize or histc, which
+    # share even the smallest work out between threads.
     low, width = edges[0] / 2, edges[-1] / 2 - edges[0] / 2
-    at = ((numbers.flatten() / 2 - low) * (BINS / width)).long().clamp_(0, BINS - 1)
-    at -= (numbers < bounds[at]).long()
-    at += (numbers >= bounds[at + 1]).long()
+    at = (numbers.flatten() / 2 - low).mul_(BINS).div_(width).long()
     found: list[int] = at.clamp_(0, BINS - 1).bincount(minlength=BINS).tolist()
     return found
