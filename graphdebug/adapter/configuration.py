@@ -104,7 +104,9 @@ def _check_syntax(path: str) -> None:
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         raise BadConfiguration(f'"{path}"{line}: {type(error).__name__}: {error.msg}') from None
-    except (OSError, ValueError):
+    except ValueError as error:
+        raise BadConfiguration(f'"{path}" can\'t be run: {error}') from None
+    except OSError:
         pass  # the interpreter says it better
 
 

@@ -32,9 +32,13 @@ class Fault(Exception):
 
 
 class Connection(ABC):
-    """Messages both ways. All methods are called on the loop."""
+    """Messages both ways. All methods are called on the loop.
+
+    ``heard``: whether a message ever came, from more than a probe for an open port.
+    """
 
     def __init__(self) -> None:
+        self.heard = False
         self._parser = Parser()
 
     async def messages(self) -> AsyncIterator[Message | Fault]:
@@ -52,6 +56,7 @@ class Connection(ABC):
                     return
                 if message is None:
                     break
+                self.heard = True
                 yield message
         if self._parser.partial:
             yield Fault("the stream ended in the middle of a message", fatal=True)

@@ -77,10 +77,20 @@ async def _on_stdio(options: list[str]) -> int:
 
 
 async def _on_port(host: str, port: int, options: list[str]) -> int:
-    """Serve clients one after another or side by side, until told to end."""
+    """Serve clients side by side until none is left, as debugpy's adapter does, or told to end."""
+    stop = asyncio.Event()
+    clients = 0
 
     async def client_came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await serve(StreamConnection(reader, writer), options, leave_endpoints=False)
+        nonlocal clients
+        client = StreamConnection(reader, writer)
+        clients += 1
+        try:
+            await serve(client, options, leave_endpoints=False)
+        finally:
+            clients -= 1
+            if client.heard and not clients:
+                stop.set()
 
     try:
         server = await asyncio.start_server(client_came, host, port)
@@ -94,7 +104,6 @@ async def _on_port(host: str, port: int, options: list[str]) -> int:
     if file:
         with open(file, "w") as output:
             json.dump({"client": {"host": endpoint[0], "port": endpoint[1]}}, output)
-    stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -70,6 +70,7 @@ class Runtime:
         module = import_module(f"graphdebug.runtime.backends.{name}")
         backend: Backend = module.backend(self)
         self.backends[name] = backend
+        presentation.install()
         try:
             backend.install()
         except HookUnfit as error:
@@ -79,7 +80,6 @@ class Runtime:
         except Exception as error:
             self.give_up(backend, "the import", error)
         else:
-            presentation.install()
             self._tell_state(backend, active=True, reason=backend.reason)
 
     def give_up(self, backend: Backend, what: str, error: Exception) -> None:

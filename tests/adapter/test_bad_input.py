@@ -52,6 +52,12 @@ def test_a_program_that_is_not_there(start: Start, cwd: str | None) -> None:
     assert '"program"' in message
 
 
+def test_braces_in_an_error_are_shown_as_they_are(start: Start) -> None:
+    s = start("graphdebug")
+    s.initialize()
+    assert "/nowhere/{name}.py" in s.refused("launch", program="/nowhere/{name}.py")
+
+
 def test_a_program_that_is_a_directory(start: Start, tmp_path: Path) -> None:
     s = start("graphdebug")
     try:

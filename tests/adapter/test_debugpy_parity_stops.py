@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -162,8 +163,10 @@ def test_step_into_a_target(adapter: str, start: Start) -> None:
     s.wait_for_stop("breakpoint")
     targets = s.request("stepInTargets", frameId=s.frame()["id"])["targets"]
     labels = [target["label"] for target in targets]
-    assert labels[:3] == ["inner(1)", "outer(inner(1))", "inner(2)"]
-    outer = targets[labels.index("outer(inner(1))")]
+    # Python 3.10 doesn't say which columns an instruction stands for.
+    exact = sys.version_info >= (3, 11)
+    assert labels[:2] == (["inner(1)", "outer(inner(1))"] if exact else ["inner", "outer"])
+    outer = targets[1]
     assert s.step("stepIn", targetId=outer["id"]) == ("calls.py", line(CALLS, "outer"))
 
 

@@ -8,9 +8,8 @@ import dataclasses
 import functools
 import json
 import math
-import timeit
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -19,7 +18,7 @@ from jsonschema import Draft7Validator
 
 from graphdebug.protocol import schema
 from graphdebug.protocol.dap import TensorHistogram, TensorSummary
-from graphdebug.protocol.model import Node, Source, Step, Tensor
+from graphdebug.protocol.model import Source, Step, Tensor
 from graphdebug.protocol.runtime import ConfigureArguments
 from graphdebug.protocol.wire import (
     WireError,
@@ -265,18 +264,3 @@ def test_camel() -> None:
         "durationNs",
         "opType",
     ]
-
-
-def test_to_wire_is_quick_beside_json() -> None:
-    """It runs in the user's process; what comes after it, json's C code, is the measure."""
-    tensor = Tensor((32, 128), "float32", "cpu", 16384)
-    node = Node(
-        0, 0, "AddmmBackward0", "aten::linear", "forward", 0, "cpu", (tensor,) * 3, (tensor,)
-    )
-    nodes = [dataclasses.replace(node, source=Source("/train.py", i, "step")) for i in range(500)]
-    wire = to_wire(nodes)
-
-    def best(function: Callable[[Any], Any], argument: Any) -> float:
-        return min(timeit.repeat(lambda: function(argument), number=1, repeat=7))
-
-    assert best(to_wire, nodes) < 2.5 * best(json.dumps, wire)
