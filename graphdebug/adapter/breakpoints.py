@@ -16,10 +16,13 @@ from graphdebug.protocol.model import BindingKind
 from graphdebug.protocol.runtime import BindingEvent, Breakpoint
 
 if TYPE_CHECKING:
-    from graphdebug.analysis import Analysis
+    from graphdebug.analysis import Analysis, Binding
 
-UNOBSERVED = "this program wasn't started by graphdebug, so that its graph runs aren't seen; "
-UNOBSERVED_BUILDS = "stops only while the graph is built: " + UNOBSERVED
+EAGER = "where Python runs it with eager tensors, it stops each time"
+ALSO_EAGER = f"and {EAGER}"
+
+_UNSTOPPED = ("torch.", "make_fx", "tf.data.")
+"""Constructs, by how their names begin, at whose graph runs the debugger can't stop yet."""
 
 
 @dataclass
@@ -112,16 +115,40 @@ class Breakpoints:
 
     def correct(self, event: BindingEvent) -> list[Bound]:
         """A runtime says what lines do: the breakpoints whose binding that changes."""
-        changed = []
         path = os.path.realpath(event.path)
         for line in event.lines:
-            self._found[path, line] = event.kind, event.reason
+            known = self._found.get((path, line))
+            seen_eager = known is not None and known[1].endswith(EAGER)
+            reason = f"{event.reason}; {ALSO_EAGER}" if seen_eager else event.reason
+            self._found[path, line] = event.kind, reason
+        return self._rebind()
+
+    def ran_eagerly(self, path: str, line: int) -> list[Bound]:
+        """A line that the source promised to a graph was run by Python with eager tensors."""
+        key = os.path.realpath(path), line
+        known = self._found.get(key)
+        if known is None:
+            self._found[key] = "line", EAGER
+        elif known[0] == "boundary" and not known[1].endswith(EAGER):
+            self._found[key] = known[0], f"{known[1]}; {ALSO_EAGER}"
+        return self._rebind()
+
+    def _rebind(self) -> list[Bound]:
+        changed = []
         for bound in self._all():
             known = self._found.get((os.path.realpath(bound.path), bound.line))
-            if known is not None and known[0] != bound.kind:
+            if known is not None and bound.verified and known[0] != bound.kind:
                 bound.kind, bound.reason = known
                 changed.append(bound)
         return changed
+
+    def kind(self, path: str, line: int) -> BindingKind:
+        """What a breakpoint on a line is, or would be, bound to."""
+        known = self._found.get((os.path.realpath(path), line))
+        if known is not None:
+            return known[0]
+        analysis = self._analysis(path)
+        return "line" if analysis is None else analysis.binding(line).kind
 
     def at(self, path: str, line: int) -> list[Bound]:
         """The breakpoints of a line."""
@@ -159,12 +186,12 @@ class Breakpoints:
         elif analysis is not None:
             binding = analysis.binding(line)
             bound.kind, bound.reason = binding.kind, binding.reason
-            if binding.kind == "boundary" and not self.observed:
-                bound.kind = "line" if binding.builds else "never"
-                bound.reason = (
-                    UNOBSERVED_BUILDS if binding.builds else UNOBSERVED
-                ) + binding.reason
+            if binding.kind == "boundary" and self._misses(binding):
+                bound.kind, bound.reason = _without_boundary(binding, self.observed)
         return bound
+
+    def _misses(self, binding: Binding) -> bool:
+        return not self.observed or binding.construct.startswith(_UNSTOPPED)
 
     def _analysis(self, path: str) -> Analysis | None:
         """What the source says; None for one that can't be read."""
@@ -185,3 +212,15 @@ class Breakpoints:
     def _all(self) -> Iterable[Bound]:
         for file in self._files.values():
             yield from file.bound
+
+
+def _without_boundary(binding: Binding, observed: bool) -> tuple[BindingKind, str]:
+    """What a breakpoint on a graph's line does where nothing stops at the boundary."""
+    why = (
+        f"the debugger can't stop at runs of what {binding.construct} makes yet"
+        if observed
+        else "graphdebug didn't start this program and doesn't see its graphs run"
+    )
+    if binding.builds:
+        return "line", f"stops where Python runs it, as while {binding.construct} traces it; {why}"
+    return "never", f"{binding.construct} makes a graph of this line, which no Python runs; {why}"

@@ -42,7 +42,7 @@ class DebugAdapter(Observer):
             self._runtimes,
             self._steps,
             remembered,
-            self._bindings.corrected,
+            self._bindings.tell,
         )
         self.session.parts = [
             self,

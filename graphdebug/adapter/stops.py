@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from graphdebug.adapter.breakpoints import Breakpoints
+from graphdebug.adapter.breakpoints import Bound, Breakpoints
 from graphdebug.adapter.references import References
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.runtimes import Runtime, Runtimes, same_path
 from graphdebug.adapter.session import Session
 from graphdebug.adapter.steps import Steps, UnknownStep
 from graphdebug.protocol.model import Node
-from graphdebug.protocol.runtime import BindingEvent, BoundaryEvent, ResumeArguments
+from graphdebug.protocol.runtime import BoundaryEvent, ResumeArguments
 from graphdebug.transport.framing import Message
 
 LOOK_UP_SECONDS = 1.0
@@ -24,8 +24,6 @@ BUILDING = "tensors are symbolic here: the graph is being built, and no value ex
 
 PLACE = "__import__('sys').modules['graphdebug.runtime.boot'].place()"
 """Evaluated in the stopped thread: ``building`` or ``eager``."""
-
-EAGER = "stops each time this line runs: it was seen to run eagerly"
 
 
 @dataclass(frozen=True)
@@ -46,13 +44,13 @@ class Stops:
         runtimes: Runtimes,
         steps: Steps,
         remembered: Remembered,
-        corrected: Callable[[BindingEvent], None],
+        tell: Callable[[list[Bound]], None],
     ) -> None:
         self._session = session
         self._breakpoints = breakpoints
         self._runtimes = runtimes
         self._steps = steps
-        self._corrected = corrected
+        self._tell = tell
         self._references = References()
         self._remembered = remembered
         self._expected: list[_Boundary] = []
@@ -141,8 +139,8 @@ class Stops:
     async def _at_line(self, body: dict[str, Any], top: dict[str, Any]) -> None:
         """A stop of debugpy's: does Python run the program here, or build a graph?"""
         path = (top.get("source") or {}).get("path") or ""
-        here = self._breakpoints.at(path, top["line"])
-        if not self._observed("tensorflow"):
+        line = top["line"]
+        if not self._observed("tensorflow") or self._breakpoints.kind(path, line) != "boundary":
             return
         place = await self._session.upstream.ask(
             "evaluate", expression=PLACE, frameId=top["id"], context="hover"
@@ -151,8 +149,8 @@ class Stops:
             return
         if "building" in place["body"]["result"]:
             body.update(description="Building graph", text=BUILDING)
-        elif any(bound.kind == "boundary" for bound in here) and body["reason"] == "breakpoint":
-            self._corrected(BindingEvent(path, (top["line"],), "line", EAGER))
+        elif body["reason"] == "breakpoint":
+            self._tell(self._breakpoints.ran_eagerly(path, line))
 
     def _observed(self, framework: str | None = None) -> bool:
         return any(

@@ -21,6 +21,7 @@ from graphdebug.analysis.facts import (
     dotted,
     first_line,
     identifiers,
+    last_part,
     parameters,
 )
 
@@ -150,6 +151,8 @@ class _Collector:
         self.bind(node.name, Bound(scope=child.facts))
         child.bind_parameters(node)
         child.block(node.body)
+        for value in child.facts.returns:
+            self.flow(f"{node.name}()", value)
         self.facts.yields |= child.facts.yields
 
     def klass(self, node: ast.ClassDef) -> None:
@@ -157,6 +160,8 @@ class _Collector:
             self.expression(expression)
         child = self.child("class", node.name, node, node.decorator_list)
         child.facts.bases = node.bases
+        for base in node.bases:
+            self.flow(node.name, base)
         self.bind(node.name, Bound(scope=child.facts))
         child.block(node.body)
 
@@ -185,6 +190,7 @@ class _Collector:
 
     def bind_parameters(self, node: Function | ast.Lambda) -> None:
         for parameter in parameters(node):
+            self.facts.parameters.append(parameter.arg)
             self.bind(parameter.arg, Bound(annotation=parameter.annotation))
             if parameter.annotation is not None:
                 self.flow(parameter.arg, parameter.annotation)
@@ -246,10 +252,15 @@ class _Collector:
                 stack.extend(ast.iter_child_nodes(node))
 
     def use(self, node: ast.Call) -> None:
-        path = dotted(node.func)
-        given = [*node.args, *(keyword.value for keyword in node.keywords)]
-        parts = given if path else [node.func, *given]
-        self.facts.uses.append(Use(node, path, identifiers(parts), self.guarded))
+        callee = node.func
+        slots: list[tuple[int | str | None, ast.expr]] = list(enumerate(node.args))
+        slots += [(keyword.arg, keyword.value) for keyword in node.keywords]
+        if not dotted(callee):
+            slots.append((-1, callee))
+        head = dotted(callee.value) if isinstance(callee, ast.Attribute) else ""
+        given = {slot: found for slot, part in slots if (found := identifiers([part]))}
+        mentions = frozenset[str]().union(*given.values())
+        self.facts.uses.append(Use(node, head, last_part(callee), given, mentions, self.guarded))
 
     def note(self, node: ast.AST) -> None:
         if isinstance(node, ast.Attribute):

@@ -6,7 +6,7 @@ Imported by ``contexts`` alone.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -26,8 +26,8 @@ from graphdebug.analysis.apis import (
     is_transparent,
     option,
 )
-from graphdebug.analysis.facts import Use, dotted, parameters
-from graphdebug.analysis.mentions import own_identifiers
+from graphdebug.analysis.facts import Use, dotted, last_part
+from graphdebug.analysis.mentions import Mentions
 from graphdebug.analysis.names import (
     Api,
     Instance,
@@ -74,16 +74,12 @@ class Edges:
 
 
 def edges_of(names: Names, switches: Switches) -> Edges:
-    """The edges of the file that ``names`` knows."""
+    """The edges of the file that ``names`` knows, as far as they have to do with graphs."""
     finder = _Finder(names, switches)
-    functions = [scope for scope in names.scopes if scope.kind == "function"]
-    for scope in functions:
-        finder.decorators(scope)
-    for scope in names.scopes:
-        finder.scope(scope)
-        if scope.kind == "class":
-            finder.keras(scope)
-    finder.nested()
+    finder.constructs()
+    given = [edge.target for edge in finder.found.all if isinstance(edge.how, Construct)]
+    if given or switches.blocks:
+        finder.calls([*given, *switches.blocks])
     return finder.found
 
 
@@ -93,13 +89,44 @@ class _Finder:
         self.switches = switches
         self.found = Edges()
         self.decorated: dict[Scope, list[Scope]] = {}
-        self.own = own_identifiers(names.scopes)
         self.properties = {s.name for s in names.scopes if s.kind == "function" and is_property(s)}
 
-    def scope(self, scope: Scope) -> None:
+    def constructs(self) -> None:
+        """The functions that frameworks are handed."""
+        for scope in self.names.scopes:
+            if scope.kind == "function":
+                self.decorators(scope)
+        for scope in self.names.scopes:
+            for use in scope.facts.uses:
+                if use.last in CONSTRUCT_NAMES:
+                    self.use(scope, use)
+            if scope.kind == "class":
+                self.keras(scope)
+
+    def calls(self, pending: list[Scope]) -> None:
+        """What the scopes ``pending`` call, and who else calls any of that."""
+        mentions = Mentions(self.names.scopes)
+        own = mentions.of(self.names.scopes)
+        graphs: dict[Scope, None] = {}
+        while pending:
+            scope = pending.pop()
+            if scope not in graphs:
+                graphs[scope] = None
+                before = len(self.found.all)
+                self.scope(scope, own)
+                pending += [edge.target for edge in self.found.all[before:]]
+                pending += [child for child in scope.children if child.kind != "class"]
+        own = mentions.of(graphs)
+        for scope in self.names.scopes:
+            if scope not in graphs:
+                self.scope(scope, own)
+        self.nested(graphs)
+
+    def scope(self, scope: Scope, own: set[str]) -> None:
+        """The calls in ``scope`` of what may go by one of the identifiers ``own``."""
         for use in scope.facts.uses:
-            matters = use.last in self.own or use.last in CONSTRUCT_NAMES
-            if matters or not self.own.isdisjoint(use.mentions):
+            matters = use.last in own or not own.isdisjoint(use.mentions)
+            if matters and use.last not in CONSTRUCT_NAMES:
                 self.use(scope, use)
         for read in scope.facts.reads:
             if read.attr in self.properties:
@@ -112,14 +139,14 @@ class _Finder:
                     if isinstance(target, Scope) and is_property(target):
                         self.add(scope, read, target, "library")
 
-    def nested(self) -> None:
+    def nested(self, scopes: Iterable[Scope]) -> None:
         """Takes it that a function that nobody seems to call is called where it is made."""
-        reached = {edge.target for edge in self.found.all}
-        for scope in self.names.scopes:
+        reached = {edge.target for edge in self.found.all} | self.found.plain
+        for scope in scopes:
             maker = scope.parent
-            if maker is None or scope in reached or scope in self.found.plain:
+            if maker is None or maker.kind == "class" or scope in reached:
                 continue
-            if scope.kind == "lambda" or (scope.kind == maker.kind == "function"):
+            if scope.kind == "lambda" or maker.parent is not None:
                 self.add(maker, scope.facts.node, scope, "call")
 
     def add(self, caller: Scope, node: ast.AST, target: Scope, how: Way | Construct) -> None:
@@ -135,7 +162,7 @@ class _Finder:
             else:
                 self.user(scope, use.node, callee)
         if not callees:
-            self.library(scope, use.node, use.path.endswith(".run"))
+            self.library(scope, use.node, _is_run(use.node))
 
     def user(self, scope: Scope, node: ast.Call, callee: Value) -> None:
         """A call of this file's own code."""
@@ -165,7 +192,7 @@ class _Finder:
         elif path.startswith("keras.") and path.endswith(".compile"):
             self.fitted(scope, node)
         elif not is_transparent(path):
-            self.library(scope, node, path.endswith(".run"))
+            self.library(scope, node, _is_run(node))
 
     def library(self, scope: Scope, node: ast.Call, converts: bool) -> None:
         """A call of code elsewhere, which may call what it is given."""
@@ -209,9 +236,7 @@ class _Finder:
 
     def parameter(self, scope: Scope, part: ast.expr) -> list[Scope]:
         """The functions that are decorated with ``scope``, where ``part`` is its parameter."""
-        given = parameters(scope.facts.node)
-        first = given[0].arg if given else None
-        is_first = isinstance(part, ast.Name) and part.id == first
+        is_first = isinstance(part, ast.Name) and [part.id] == scope.facts.parameters[:1]
         return self.decorated.get(scope, []) if is_first else []
 
     def compiled_in_place(self, scope: Scope, node: ast.Call) -> None:
@@ -271,6 +296,11 @@ class _Finder:
     def opens(self, path: str) -> bool:
         """Whether a call of what ``path`` wrapped leaves this file's own code."""
         return path != UNCONVERTED and not self.switches.is_off(path)
+
+
+def _is_run(call: ast.Call) -> bool:
+    """Whether this may be ``strategy.run(function)``."""
+    return last_part(call.func) in ("run", "experimental_run_v2")
 
 
 def adjusted(construct: Construct, call: ast.Call) -> Construct:

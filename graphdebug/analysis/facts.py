@@ -34,22 +34,21 @@ class Bound:
     """Of a parameter: its type."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Use:
     """A call."""
 
     node: ast.Call
-    path: str
-    """The callee as written, such as ``tf.while_loop``; empty where it is no plain path."""
+    head: str
+    """What the callee is an attribute of: ``tf`` of ``tf.while_loop``; empty for no plain path."""
+    last: str
+    """Its name: ``while_loop``; empty where it has none."""
+    given: dict[int | str | None, frozenset[str]]
+    """By position or keyword: what that argument may take its value from; -1 is the callee."""
     mentions: frozenset[str]
-    """What its arguments, and a callee that is no plain path, may take their values from."""
+    """All of these."""
     guarded: bool
     """Whether it stands under a condition, so that it may not run."""
-
-    @property
-    def last(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition(".")[2]
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,7 @@ class Facts:
     start: int
     """First line of its body."""
     last: int
+    parameters: list[str] = field(default_factory=list)
     decorators: list[ast.expr] = field(default_factory=list)
     bases: list[ast.expr] = field(default_factory=list)
     bound: dict[str, list[Bound]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Facts:
     statements: list[ast.stmt] = field(default_factory=list)
     """Its own statements in source order, those inside compound statements too."""
     flows: list[tuple[str, frozenset[str]]] = field(default_factory=list)
-    """For each name, attribute and parameter: what it may take its value from."""
+    """For each name, attribute, parameter and class: what it may take its value from."""
     uses: list[Use] = field(default_factory=list)
     reads: list[ast.Attribute] = field(default_factory=list)
     """Attributes that are read and not called: they may be properties."""
@@ -126,7 +126,10 @@ def dotted(node: ast.expr) -> str:
 
 
 def identifiers(nodes: Iterable[ast.AST]) -> frozenset[str]:
-    """What ``nodes`` may take their values from: ``f`` for ``[a.f]``; ``<lambda>`` for lambdas."""
+    """What ``nodes`` may take their values from.
+
+    ``f`` for ``[a.f]``, ``f()`` for ``a.f(x)``, ``<lambda>`` for a lambda.
+    """
     found: set[str] = set()
     stack = list(nodes)
     while stack:
@@ -138,8 +141,12 @@ def identifiers(nodes: Iterable[ast.AST]) -> frozenset[str]:
         elif isinstance(node, ast.Lambda):
             found.add("<lambda>")
         elif isinstance(node, ast.Call):
-            stack.append(node.func)
-            if last_part(node.func) in PASSING_NAMES:
+            last = last_part(node.func)
+            if last:
+                found.add(f"{last}()")
+            else:
+                stack.append(node.func)
+            if last in PASSING_NAMES:
                 stack.extend((*node.args, *(keyword.value for keyword in node.keywords)))
         else:
             stack.extend(sources(node))

@@ -20,7 +20,7 @@ from graphdebug.analysis.apis import (
     is_transparent,
     makes_dataset,
 )
-from graphdebug.analysis.facts import Bound, Store, dotted, parameters, sources
+from graphdebug.analysis.facts import Bound, Store, dotted, sources
 from graphdebug.analysis.scopes import Scope, scopes_of
 
 _DEPTH = 60
@@ -76,10 +76,12 @@ class Names:
         self._depth = 0
         self._open = 0
         self._module: dict[str, list[tuple[Scope, Bound]]] = {}
+        self._ancestries: dict[Scope, set[str]] = {}
         self._derived: dict[str, list[Scope]] = {}
         # By the class whose object is the receiver, where that shows, and by name.
         self._stores: dict[tuple[Scope | None, str], list[tuple[Scope, Store]]] = {}
         self._calls: dict[tuple[Scope | None, str], list[tuple[Scope, ast.Call]]] = {}
+        self._defined = {scope.name for scope in self.scopes}
         for scope in self.scopes:
             self._enter(scope)
 
@@ -97,33 +99,32 @@ class Names:
             key = (owner if head == receiver else None, last)
             self._stores.setdefault(key, []).append((scope, store))
         for use in scope.facts.uses:
-            head, _, last = use.path.rpartition(".")
-            key = (owner if head == receiver else None, last)
-            self._calls.setdefault(key, []).append((scope, use.node))
+            if use.last in self._defined:
+                key = (owner if use.head == receiver else None, use.last)
+                self._calls.setdefault(key, []).append((scope, use.node))
 
     # Expressions
 
     def values(self, node: ast.expr, scope: Scope) -> Values:
         """What ``node``, an expression of ``scope``, may stand for."""
+        if isinstance(node, ast.Name):
+            return self.name(node.id, scope)
         if self._depth > _DEPTH:
             return ()
         self._depth += 1
-        try:
-            return self._values(node, scope)
-        finally:
-            self._depth -= 1
+        found = self._values(node, scope)
+        self._depth -= 1
+        return found
 
     def _values(self, node: ast.expr, scope: Scope) -> Values:
-        match node:
-            case ast.Name(id=name):
-                return self.name(name, scope)
-            case ast.Attribute(value=base, attr=attr):
-                return _unique(v for b in self.values(base, scope) for v in self.attribute(b, attr))
-            case ast.Call(func=func):
-                callees = self.values(func, scope)
-                return _unique(v for callee in callees for v in self._result(callee, node, scope))
-            case ast.Lambda():
-                return (scope.inside[node],)
+        if isinstance(node, ast.Attribute):
+            bases = self.values(node.value, scope)
+            return _unique(v for base in bases for v in self.attribute(base, node.attr))
+        if isinstance(node, ast.Call):
+            callees = self.values(node.func, scope)
+            return _unique(v for callee in callees for v in self._result(callee, node, scope))
+        if isinstance(node, ast.Lambda):
+            return (scope.inside[node],)
         return _unique(value for part in sources(node) for value in self.values(part, scope))
 
     def arguments(self, node: ast.Call, scope: Scope) -> Values:
@@ -187,10 +188,11 @@ class Names:
         return found
 
     def _look_up(self, name: str, scope: Scope) -> Values:
-        for place in (scope, *scope.around()):
-            hidden = place.kind == "class" and place is not scope
-            if place.parent is not None and not hidden and name in place.facts.bound:
+        place: Scope = scope
+        while place.parent is not None:
+            if name in place.facts.bound and (place.kind != "class" or place is scope):
                 return self._once((place, name), self._meaning(name, self._ways(name, place)))
+            place = place.parent
         if name in self._module:
             return self._once((None, name), self._meaning(name, self._module[name]))
         for place in (scope, *scope.around()):
@@ -257,7 +259,7 @@ class Names:
 
     def passed(self, name: str, function: Scope) -> list[tuple[Scope, ast.expr]]:
         """What the calls of ``function`` in this file pass as parameter ``name``, and where."""
-        given = [parameter.arg for parameter in parameters(function.facts.node)]
+        given = function.facts.parameters
         if name not in given:
             return []
         method = function.parent is not None and function.parent.kind == "class"
@@ -331,6 +333,11 @@ class Names:
 
     def ancestry(self, owner: Scope) -> set[str]:
         """The imported classes that a class of this file comes from."""
+        if owner not in self._ancestries:
+            self._ancestries[owner] = self._ancestry(owner)
+        return self._ancestries[owner]
+
+    def _ancestry(self, owner: Scope) -> set[str]:
         paths: set[str] = set()
         seen = {owner}
         pending = [owner]
@@ -375,12 +382,12 @@ def is_property(scope: Scope) -> bool:
 def _method(scope: Scope) -> tuple[Scope | None, str]:
     """Of a method its class and the name that it has for the object; else None."""
     owner = scope.parent
-    given = parameters(scope.facts.node)
+    given = scope.facts.parameters
     if owner is None or owner.kind != "class" or not given:
         return None, ""
     if any(dotted(decorator) == "staticmethod" for decorator in scope.facts.decorators):
         return None, ""
-    return owner, given[0].arg
+    return owner, given[0]
 
 
 def _outermost(values: Values) -> Values:

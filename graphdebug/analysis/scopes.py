@@ -23,26 +23,22 @@ class Scope:
     """How many lines of the file stand before the chunk that it is in."""
     parent: Scope | None
     """The scope around it; None for the top level of a chunk."""
+    kind: ScopeKind = field(init=False)
+    """What it is."""
+    name: str = field(init=False)
+    """As in ``co_name``."""
     children: list[Scope] = field(default_factory=list)
     """The scopes right inside, in source order."""
     inside: dict[ast.AST, Scope] = field(default_factory=dict)
     """The same, by the nodes that define them."""
 
     def __post_init__(self) -> None:
+        self.kind = self.facts.kind
+        self.name = self.facts.name
         for facts in self.facts.children:
             child = Scope(facts, self.offset, self)
             self.children.append(child)
             self.inside[facts.node] = child
-
-    @property
-    def kind(self) -> ScopeKind:
-        """What it is."""
-        return self.facts.kind
-
-    @property
-    def name(self) -> str:
-        """As in ``co_name``."""
-        return self.facts.name
 
     def line(self, node: ast.AST) -> int:
         """The line of the file that ``node`` starts at."""

@@ -138,12 +138,11 @@ class _Reader:
         return "graph" in known or (not paths and _named_graph(node))
 
     def use(self, scope: Scope, use: Use) -> None:
-        last = use.path.rpartition(".")[2]
-        if last in _FITTING and "." in use.path:
+        if use.last in _FITTING and use.head:
             self.found.fits = True
-        elif last == "compile":
+        elif use.last == "compile":
             self.compile(scope, use)
-        elif last in _CALLS:
+        elif use.last in _CALLS:
             for value in self.names.values(use.node.func, scope):
                 if isinstance(value, Api):
                     self.call(scope, use, canonical(value.path))

@@ -11,7 +11,9 @@ started = {
     "set": os.environ.get("REPORT_SET"),
     "removed": os.environ.get("REPORT_REMOVED"),
 }
-print("started", json.dumps(started))  # @report
-print("grüße ☃")
-print("to stderr", file=sys.stderr)
+# Each in one piece: both streams may end up in one terminal.
+sys.stdout.write(f"started {json.dumps(started)}\n")  # @report
+sys.stdout.flush()
+sys.stderr.write("to stderr\n")
+sys.stdout.write("grüße ☃\n")
 sys.exit(3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -20,11 +19,6 @@ EXIT_TIMEOUT = 5.0
 """Seconds that an adapter has to end once its client is gone."""
 
 
-def graphdebug_exists() -> bool:
-    """Whether the adapter of this checkout is there at all; it may still be broken."""
-    return importlib.util.find_spec("graphdebug.__main__") is not None
-
-
 class AdapterProcess:
     """An adapter's process; what it writes to stderr is kept in a file."""
 
@@ -33,18 +27,16 @@ class AdapterProcess:
         name: str,
         environment: Mapping[str, str],
         options: Sequence[str] = (),
-        removed: Sequence[str] = (),
     ) -> None:
-        """Start it with ``environment`` on top of ours, less the variables ``removed``."""
+        """Start it with ``environment`` on top of ours."""
         self.name = name
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in end)
-        env = {key: value for key, value in os.environ.items() if key not in removed}
         self.process = subprocess.Popen(
             [*COMMANDS[name], *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=env | dict(environment),
+            env={**os.environ, **environment},
         )
 
     def errors(self) -> str:

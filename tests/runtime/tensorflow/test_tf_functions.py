@@ -76,3 +76,40 @@ def test_keras_makes_a_step_for_each_batch() -> None:
     assert len(stops) == 9
     assert all(stop.text.startswith("Model.fit ran ") for stop in stops)
     assert not seen.alerts
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [
+        ("keras", "SGD.apply_gradients"),
+        ("v1", "MomentumOptimizer.apply_gradients"),
+        ("none", "GradientTape.gradient"),
+    ],
+)
+def test_eager_loops_make_a_step_for_each_update(optimizer: str, name: str) -> None:
+    seen = Observed("tf_eager.py", optimizer)
+    assert seen.stdout == bare("tf_eager.py", optimizer).stdout, seen.stderr[-2000:]
+    assert not seen.alerts
+    eager = [step for step in seen.steps if step.kind == "eager"]
+    assert [step.name for step in eager] == [name] * 4
+    line = seen.line("gradient" if optimizer == "none" else "apply")
+    assert all(step.source is not None and step.source.line == line for step in eager)
+    assert all(step.duration_ns > 0 for step in eager)
+    assert [step.name for step in seen.steps if step.kind == "function"] == ["forward"] * 4
+
+
+def test_the_place_is_building_where_operations_add_nodes() -> None:
+    seen = Observed("tf_place.py")
+    assert seen.stdout.split() == [
+        "eager", "building", "building", "eager", "building", "eager", "0",
+    ], seen.stderr[-2000:]  # fmt: skip
+    assert not seen.alerts
+
+
+def test_an_unfit_tensorflow_is_observed_where_it_fits() -> None:
+    seen = Observed("tf_place.py", "unfit")
+    assert seen.returncode == 0, seen.stderr[-2000:]
+    [alert] = seen.alerts
+    assert alert.message.startswith("In this TensorFlow tf.functions aren't observed, since ")
+    assert "_create_concrete_function takes (changed)" in alert.message
+    assert {step.kind for step in seen.steps} == {"session"}

@@ -54,7 +54,7 @@ def test_a_session_trains_to_the_same_bits(kind: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("how", ["compiled", "eagerly"])
 def test_a_keras_model_trains_to_the_same_bits(how: str) -> None:
-    for capture in CAPTURES:
+    for capture in CAPTURES if how == "compiled" else ("nodes",):
         seen = Observed("tf_keras_fit.py", how, capture=capture)
         assert seen.stdout == expected("tf_keras_fit.py", how).stdout, (
             capture,
@@ -93,11 +93,11 @@ FAULTS = (
     "session.Sessions:prepare",
     "session.Sessions:collect",
     "session.Sessions:report",
-    "record.executions",
+    "record.Record:executions",
     "sources.source_of",
     "signatures.reachable",
     "partitions.executable",
-    "watches.Watch:dumps",
+    "watches.Watch:values",
     "static.nodes",
     "calls.Calls:begin",
     "boundary.hits",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import Source, StepKind
-from graphdebug.runtime.backends import Backend
+from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.backends.tensorflow import entries
 from graphdebug.runtime.backends.tensorflow.boundary import Hits
 from graphdebug.runtime.backends.tensorflow.calls import Call, Calls
+from graphdebug.runtime.backends.tensorflow.eager import Eager
 from graphdebug.runtime.backends.tensorflow.functions import Functions
 from graphdebug.runtime.backends.tensorflow.patches import Patches
 from graphdebug.runtime.backends.tensorflow.session import Sessions
@@ -33,9 +35,10 @@ class TensorFlow(Backend):
         self.active = False
         self.calls = Calls()
         self.graphs = Graphs()
-        self.patches = Patches()
+        self.patches = Patches(), Patches(), Patches()
         self.sessions = Sessions(self)
         self.functions = Functions(self)
+        self.eager = Eager(self)
         self._ran: dict[str, set[int]] = {}
 
     @property
@@ -45,16 +48,31 @@ class TensorFlow(Backend):
         return str(tf.__version__)
 
     def install(self) -> None:
-        entries.install(self.sessions, self.patches)
-        self.functions.install(self.patches)
+        unfit = []
+        for what, install, patches in (
+            ("sessions", functools.partial(entries.install, self.sessions), self.patches[0]),
+            ("tf.functions", self.functions.install, self.patches[1]),
+            ("eager loops", self.eager.install, self.patches[2]),
+        ):
+            try:
+                install(patches)
+            except HookUnfit as error:
+                patches.restore()
+                unfit.append(f"{what} aren't observed, since {error}")
+        if len(unfit) == len(self.patches):
+            raise HookUnfit("; ".join(unfit))
+        for message in unfit:
+            self.runtime.recorder.alert("hook", f"In this TensorFlow {message}.")
         self.active = True
 
     def remove(self) -> None:
         self.active = False
-        self.patches.restore()
+        for patches in self.patches:
+            patches.restore()
         self.sessions.remove()
 
     def finish(self) -> None:
+        self.eager.flush()
         self.remove()
 
     def place(self) -> str:

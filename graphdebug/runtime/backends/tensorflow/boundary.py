@@ -33,6 +33,16 @@ class Hits:
     """The lines that made them."""
     parts: list[str] = field(default_factory=list)
     """What ran, by line."""
+    keys: set[tuple[str, int]] = field(default_factory=set)
+    """Node and iteration of each of the executions."""
+
+    def place(self, found: Sequence[Execution]) -> None:
+        """Find the executions in a longer record."""
+        self.executions = [
+            index
+            for index, item in enumerate(found)
+            if item.origin is not None and (item.node, item.iteration) in self.keys
+        ]
 
     def text(self, what: str, *more: str) -> str:
         """One sentence."""
@@ -79,6 +89,7 @@ def hits(
         if source is not None:
             result.lines.append(source)
         result.executions += indices
+        result.keys.update((found[index].node, found[index].iteration) for index in indices)
         result.parts.append(_part(found, line[1], indices, made[line], once))
     result.executions.sort()
     return result

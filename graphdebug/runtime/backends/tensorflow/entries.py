@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches, wrapped
@@ -12,12 +13,22 @@ from graphdebug.runtime.backends.tensorflow.session import Run, Sessions
 
 _RUN = "self options feed_dict fetch_list target_list run_metadata"
 _ENTRY = "self fetches feed_dict options run_metadata"
+_BUFFERS = (
+    "TF_NewBuffer",
+    "TF_NewBufferFromString",
+    "TF_GetBuffer",
+    "TF_DeleteBuffer",
+    "TF_OperationName",
+)
 
 
 def install(sessions: Sessions, patches: Patches) -> None:
     """Hook every entry."""
-    from tensorflow.python.client import session
+    from tensorflow.python.client import pywrap_tf_session, session
 
+    for name in _BUFFERS:
+        if not hasattr(pywrap_tf_session, name):
+            raise HookUnfit(f"TensorFlow has no {name}")
     base, made = session.BaseSession, session.BaseSession._Callable
     for owner, name, parameters, hook in (
         (base, "_call_tf_sessionrun", _RUN, RunHook(sessions)),

@@ -175,6 +175,10 @@ def _is_stateful(op_type: str) -> bool:
     return definition is None or bool(definition.is_stateful)
 
 
+class Untold(Exception):
+    """TensorFlow doesn't make an executor; the message says why."""
+
+
 def plan(
     session: Any,
     fetches: Sequence[str],
@@ -197,7 +201,10 @@ def plan(
     watch.debug_ops.append("DebugIdentity")
     watch.debug_urls.append(f"file://{directory}")
     try:
-        session._make_callable_from_options(options)
+        try:
+            session._make_callable_from_options(options)
+        except Exception as error:  # the run is going to say the same to the user
+            raise Untold(f"TensorFlow didn't tell its executable graph ({error})") from error
         graphs = []
         for path in sorted(_files(directory)):
             if os.path.basename(path).startswith("_tfdbg_graph_"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -42,64 +43,95 @@ class Execution:
     """By the position of the output."""
 
 
-def executions(
-    statistics: Any, graph: Executable, source: Callable[[Origin], Source | None]
-) -> list[Execution]:
-    """What ran, in order of its start."""
-    timed = [
-        (stats.all_start_nanos, short_device(device.device), stats)
-        for device in statistics.dev_stats
-        for stats in device.node_stats
-        if not stats.node_name.startswith(_INTERNAL)
-    ]
-    timed.sort(key=lambda item: item[0])
-    counts: dict[tuple[str, bool], int] = {}
-    latest: dict[str, dict[int, Tensor]] = {}
-    found = []
-    for _, device, stats in timed:
+class Record:
+    """What TensorFlow recorded of one run."""
+
+    def __init__(
+        self,
+        statistics: Any,
+        graph: Executable,
+        source: Callable[[Origin], Source | None],
+        values: Mapping[Slot, Sequence[Value]],
+    ) -> None:
+        self._statistics = statistics
+        self._graph = graph
+        self._source = source
+        self._values = values
+
+    def executions(self, only: Collection[str] | None = None) -> list[Execution]:
+        """What ran, in order of its start: all of it, or nodes of these names alone."""
+        counts: Counter[tuple[str, bool]] = Counter()
+        latest: dict[str, dict[int, Tensor]] = {}
+        found = []
+        for stats, device in self._timed(only):
+            name = stats.node_name
+            definition = self._definition(stats)
+            outputs = {item.slot: _output(item, device) for item in stats.output}
+            found.append(self._execution(stats, device, definition, outputs, latest, counts))
+            if definition is not None:
+                latest[name] = outputs
+        self._attach(found)
+        return found
+
+    def _timed(self, only: Collection[str] | None) -> list[tuple[Any, str]]:
+        timed = []
+        for device in self._statistics.dev_stats:
+            where = short_device(device.device)
+            for stats in device.node_stats:
+                name = stats.node_name
+                if not name.startswith(_INTERNAL) if only is None else name in only:
+                    timed.append((stats, where))
+        timed.sort(key=lambda item: item[0].all_start_nanos)
+        return timed
+
+    def _definition(self, stats: Any) -> Any | None:
+        definition = self._graph.nodes.get(stats.node_name)
+        if definition is not None and self._graph.opaque and not _is_node(stats, definition):
+            return None
+        return definition
+
+    def _execution(
+        self,
+        stats: Any,
+        device: str,
+        definition: Any,
+        outputs: dict[int, Tensor],
+        latest: Mapping[str, Mapping[int, Tensor]],
+        counts: Counter[tuple[str, bool]],
+    ) -> Execution:
         name = stats.node_name
-        definition = graph.nodes.get(name)
-        if definition is not None and graph.opaque and not _is_node(stats, definition):
-            definition = None
-        origin = None if definition is None else graph.origin[name]
-        outputs = {item.slot: _output(item, device) for item in stats.output}
+        origin = None if definition is None else self._graph.origin[name]
         key = name, definition is None
-        iteration = counts[key] = counts.get(key, -1) + 1
-        found.append(
-            Execution(
-                node=name,
-                name=name if origin is None else graph.names.get(name, name),
-                op_type=_op_type(stats, definition),
-                origin=origin,
-                source=None if origin is None else source(origin),
-                iteration=iteration,
-                device=device,
-                duration_ns=max(0, stats.op_end_rel_nanos - stats.op_start_rel_nanos),
-                outputs=outputs,
-                inputs=() if definition is None else tuple(_inputs(definition, latest)),
-            )
+        counts[key] += 1
+        return Execution(
+            node=name,
+            name=name if origin is None else self._graph.names.get(name, name),
+            op_type=_op_type(stats, definition),
+            origin=origin,
+            source=None if origin is None else self._source(origin),
+            iteration=counts[key] - 1,
+            device=device,
+            duration_ns=max(0, stats.op_end_rel_nanos - stats.op_start_rel_nanos),
+            outputs=outputs,
+            inputs=() if definition is None else tuple(_inputs(definition, latest)),
         )
-        if definition is not None:
-            latest[name] = outputs
-    return found
 
+    def _attach(self, found: Sequence[Execution]) -> None:
+        """Give executions their values.
 
-def attach(found: Sequence[Execution], dumps: Mapping[Slot, list[str]]) -> None:
-    """Give executions their values.
-
-    The k-th value of a node is that of its k-th execution: TensorFlow runs watched loops one
-    iteration at a time. A node with more or fewer values than executions gets none.
-    """
-    own = [execution for execution in found if execution.origin is not None]
-    counts = Counter((execution.node, slot) for execution in own for slot in execution.outputs)
-    turns: Counter[Slot] = Counter()
-    for execution in own:
-        for slot in execution.outputs:
-            output = execution.node, slot
-            files = dumps.get(output, ())
-            if len(files) == counts[output]:
-                execution.values[slot] = Value(files[turns[output]])
-            turns[output] += 1
+        The k-th value of a node is that of its k-th execution: TensorFlow runs watched loops one
+        iteration at a time. A node with more or fewer values than executions gets none.
+        """
+        own = [item for item in found if item.origin is not None] if self._values else []
+        counts = Counter((item.node, slot) for item in own for slot in item.outputs)
+        turns: Counter[Slot] = Counter()
+        for item in own:
+            for slot in item.outputs:
+                output = item.node, slot
+                values = self._values.get(output, ())
+                if len(values) == counts[output]:
+                    item.values[slot] = values[turns[output]]
+                turns[output] += 1
 
 
 def large(found: Sequence[Execution]) -> set[Slot]:
@@ -172,11 +204,16 @@ def short_device(device: str) -> str:
 
 def tensor(shape: tuple[int, ...], dtype: Any, device: str) -> Tensor:
     """A description; ``dtype`` as TensorFlow or its protos have it."""
+    name, size = _kind(dtype)
+    return Tensor(shape, name, device, size * (0 if -1 in shape else math.prod(shape)))
+
+
+@functools.cache
+def _kind(dtype: Any) -> tuple[str, int]:
     from tensorflow.python.framework import dtypes
 
     kind = dtypes.as_dtype(dtype).base_dtype
-    size = getattr(kind, "size", 0) or 0
-    return Tensor(shape, kind.name, device, size * (0 if -1 in shape else math.prod(shape)))
+    return kind.name, getattr(kind, "size", 0) or 0
 
 
 def _output(output: Any, device: str) -> Tensor:

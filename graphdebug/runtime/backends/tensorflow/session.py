@@ -12,6 +12,7 @@ from graphdebug.runtime.backends.tensorflow import boundary, record, static
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.partitions import Executable, executable
+from graphdebug.runtime.backends.tensorflow.record import Record
 from graphdebug.runtime.backends.tensorflow.signatures import (
     Selection,
     Shapes,
@@ -60,8 +61,8 @@ class Run:
     """Fields of the metadata that the user didn't ask for."""
     known: Executable | None = None
     """What TensorFlow executes; None where the metadata is going to tell."""
-    found: list[record.Execution] | None = None
-    """What ran."""
+    record: Record | None = None
+    """What TensorFlow recorded."""
     built: list[Node] | None = None
     """What ran, where that was known before."""
 
@@ -175,7 +176,7 @@ class Sessions:
                 breakpoints.version,
                 self.dumps,
             )
-            run.slots = frozenset(run.selection.slots)
+            run.slots = signature.watched(run.selection)
         if self.backend.records_values:
             run.slots |= signature.small(session, self.dumps)
         new = self.backend.records_nodes and shapes not in signature.summaries
@@ -220,15 +221,12 @@ class Sessions:
             self._release(run)
             return
         lines = self.backend.graphs.lines(run.graph)
-        run.found = record.executions(
+        run.record = record.Record(
             told.step_stats,
             run.known or executable(told.partition_graphs, run.graph),
             lambda origin: lines.source(run.graph, origin),
+            {} if run.watch is None else run.watch.values(),
         )
-        if run.watch is not None:
-            record.attach(run.found, run.watch.dumps())
-            for slot in record.large(run.found):
-                run.signature.saw(slot)
 
     def _release(self, run: Run) -> None:
         watch, run.watch = run.watch, None
@@ -250,36 +248,48 @@ class Sessions:
         self.backend.stop(call, index, stops, *_remarks(run.selection))
 
     def _hits(self, call: Call, run: Run) -> boundary.Hits:
-        if run.found is None or not run.selection.lines:
+        if run.record is None or not run.selection.lines:
             return boundary.Hits()
+        # Of most runs only the lines with breakpoints matter, and the rest is never looked at.
+        asked = run.record.executions(run.selection.nodes)
         names = {
             (path, line): variables(run.graph, path, line, origins)
             for (path, line), origins in run.selection.lines.items()
         }
-        return boundary.hits(self.runtime, run.found, names, call.frame)
+        self._bind(run, asked)
+        return boundary.hits(self.runtime, asked, names, call.frame)
 
     def _step(self, call: Call, run: Run, duration: int, stops: boundary.Hits) -> int:
-        found = run.found
-        recorder = self.runtime.recorder
+        graph = self.runtime.recorder.known(run.key) if self.backend.records_nodes else None
         summaries = run.signature.summaries
-        graph = recorder.known(run.key) if self.backend.records_nodes else None
-        if found is not None:
-            devices = tuple(sorted({item.device for item in found}))
-            summaries[run.shapes] = len(found), devices
-            self._bind(run, found)
-            if stops.executions or (self.backend.records_values and run.watch is not None):
-                nodes = record.nodes(found, stops.executions, values=True)
-                graph = recorder.graph(None, lambda: nodes)
-            elif graph is None and self.backend.records_nodes:
-                graph = recorder.graph(run.key, lambda: record.nodes(found))
-        elif run.built is not None:
+        if run.built is not None:
             summaries[run.shapes] = len(run.built), static.devices(run.built)
             if graph is None:
-                graph = recorder.graph(run.key, lambda: run.built or ())
+                graph = self.runtime.recorder.graph(run.key, lambda: run.built or ())
+        elif run.record is not None:
+            graph = self._describe(run, run.record, stops, graph)
         elif graph is None:
             summaries.pop(run.shapes, None)  # forgotten by the recorder: trace the next one
         count, devices = summaries.get(run.shapes, (0, ()))
         return self.backend.step(call, duration, graph, count, devices)
+
+    def _describe(
+        self, run: Run, recorded: Record, stops: boundary.Hits, graph: int | None
+    ) -> int | None:
+        """The number of the description of a run that was recorded."""
+        valued = self.backend.records_values and run.watch is not None
+        if not (stops.executions or valued or (graph is None and self.backend.records_nodes)):
+            return graph
+        found = recorded.executions()
+        stops.place(found)
+        run.signature.summaries[run.shapes] = len(found), tuple(sorted({e.device for e in found}))
+        self._bind(run, found)
+        if stops.executions or valued:
+            for slot in record.large(found):
+                run.signature.saw(slot)
+            nodes = record.nodes(found, stops.executions, values=True)
+            return self.runtime.recorder.graph(None, lambda: nodes)
+        return self.runtime.recorder.graph(run.key, lambda: record.nodes(found))
 
     def _bind(self, run: Run, found: list[record.Execution]) -> None:
         self.backend.bind((item.source for item in found if item.source is not None), BOUND)
@@ -303,7 +313,7 @@ def _signature(graph: Any, feeds: Any, fetches: Any, targets: Any) -> tuple[Want
 
 
 def _shape(value: Any) -> tuple[Any, ...]:
-    return getattr(value, "shape", ()), str(getattr(value, "dtype", type(value)))
+    return getattr(value, "shape", ()), getattr(value, "dtype", type(value))
 
 
 def _remarks(selection: Selection) -> list[str]:

@@ -51,8 +51,12 @@ class Selection:
     """Lines with breakpoints, and what they built for this run."""
     removed: dict[Line, list[Origin]] = field(default_factory=dict)
     """Those of them that TensorFlow's optimizer left nothing of: they never stop."""
+    nodes: set[str] = field(default_factory=set)
+    """What those lines became."""
     slots: set[Slot] = field(default_factory=set)
-    """Outputs to watch."""
+    """Outputs to watch, whatever their size: a condition or a log point may look at them."""
+    small: set[Slot] = field(default_factory=set)
+    """Outputs to watch while they are small enough for their values to travel."""
     without_values: str = ""
     """Why nothing can be watched; empty where it can."""
 
@@ -97,9 +101,9 @@ class Signature:
                     self.wanted.feeds,
                     dumps.directory(),
                 )
-            except Exception as error:  # the run itself is going to say the same to the user
+            except partitions.Untold as error:
                 self._executable = Executable()
-                self._problem = f"TensorFlow didn't tell its executable graph ({error})"
+                self._problem = str(error)
         return self._executable
 
     def small(self, session: Any, dumps: Dumps) -> frozenset[Slot]:
@@ -115,6 +119,10 @@ class Signature:
                     if size is None or size <= VALUE_LIMIT
                 )
             return self._watchable - self._large
+
+    def watched(self, selection: Selection) -> frozenset[Slot]:
+        """What to watch for breakpoints."""
+        return frozenset(selection.slots | (selection.small - self._large))
 
     def saw(self, slot: Slot) -> None:
         """An output turned out to be too large for its value to travel."""
@@ -162,13 +170,25 @@ class Signature:
         executable = self.executable(session, dumps)
         found.without_values = self.why_unwatchable(session, dumps)
         for line_of, origins in found.lines.items():
+            for origin in origins:
+                found.nodes.update(executable.origins.get(origin, ()))
             left = any(origin in executable.origins for origin in origins)
             if executable.nodes and not executable.opaque and not left:
                 found.removed[line_of] = origins
             if not found.without_values:
-                for origin in origins:
-                    found.slots.update(slot for slot, _ in watchable(graph, origin, executable))
+                self._watch(found, graph, breakpoints[line_of[0]][line_of[1]], origins)
         return found
+
+    def _watch(
+        self, found: Selection, graph: Any, breakpoint: Breakpoint, origins: Iterable[Origin]
+    ) -> None:
+        looks = bool(breakpoint.condition or breakpoint.log_message)
+        for origin in origins:
+            for slot, size in watchable(graph, origin, self._executable or Executable()):
+                if looks:
+                    found.slots.add(slot)
+                elif size is None or size <= VALUE_LIMIT:
+                    found.small.add(slot)
 
     def _reaches(self, graph: Any, origin: Origin) -> bool:
         if self._reachable is None:

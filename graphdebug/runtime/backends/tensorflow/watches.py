@@ -71,15 +71,15 @@ class Watch:
                 tolerate_debug_op_creation_failures=True,
             )
 
-    def dumps(self) -> dict[Slot, list[str]]:
-        """The files that a run left, in order of execution."""
+    def values(self) -> dict[Slot, list[Value]]:
+        """What a run left, in order of execution."""
         found: dict[Slot, list[tuple[int, str]]] = {}
         for parent, _, names in os.walk(self._directory):
             for name in names:
                 path = os.path.join(parent, name)
                 if match := _DUMP.fullmatch(self._relative(path)):
                     found.setdefault((match[1], int(match[2])), []).append((int(match[3]), path))
-        return {slot: [path for _, path in sorted(files)] for slot, files in found.items()}
+        return {slot: [Value(path) for _, path in sorted(files)] for slot, files in found.items()}
 
     def clear(self) -> None:
         """Remove the files of a run."""
@@ -87,7 +87,7 @@ class Watch:
 
     def _relative(self, path: str) -> str:
         """Without the directory of the device."""
-        return os.path.relpath(path, self._directory).partition(os.sep)[2]
+        return path[len(self._directory) + 1 :].partition(os.sep)[2]
 
 
 class Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from collections.abc import Callable
@@ -70,6 +71,7 @@ class TorchBackend(Backend):
         self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
         self._patches = Patches()
         self._handles: list[Any] = []
+        self._visible_patches = Patches()
         self._visible = Visible(self._put_in, self._take_out)
         self._compiled: CompiledCalls | None = None
         self._step_hooks = step_hooks(self)
@@ -154,12 +156,15 @@ class TorchBackend(Backend):
         before, after = self._step_hooks
         self._handles.append(register_optimizer_step_pre_hook(before))
         self._handles.append(register_optimizer_step_post_hook(after))
+        for owner in (torch.optim.Optimizer, torch.nn.Module):
+            self._visible_patches.replace(owner, "zero_grad", ("self", "set_to_none"), self._quiet)
         torch.overrides.has_torch_function = self._has_torch_function
         torch.jit._builtins._register_builtin(self._has_torch_function, "aten::has_torch_function")
 
     def _take_out(self) -> None:
         while self._handles:
             self._handles.pop().remove()
+        self._visible_patches.restore()
         torch.overrides.has_torch_function = self._original
 
     def _unaware(self, original: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -180,6 +185,21 @@ class TorchBackend(Backend):
 
         return has_torch_function
 
+    def _quiet(self, original: Callable[..., None]) -> Callable[..., None]:
+        """``zero_grad`` without the mode, which would see it look at every gradient."""
+
+        @functools.wraps(original)
+        def zero_grad(self_: Any, set_to_none: bool = True) -> None:
+            thread = getattr(self._local, "thread", None) if set_to_none else None
+            taken_off = thread is not None and modes.take_off(thread.trail.mode)
+            try:
+                original(self_, set_to_none)
+            finally:
+                if taken_off:
+                    modes.put_on(thread.trail.mode)
+
+        return zero_grad
+
     # -- what the hooks use
 
     def trail(self) -> Trail | None:
@@ -196,8 +216,9 @@ class TorchBackend(Backend):
         if trail.level == OFF and trail.wanted != OFF:
             trail.wake()
         if trail.level < NODES:
-            modes.take_out(trail.mode)
-            trail.on = False
+            if trail.on:
+                modes.take_out(trail.mode)
+                trail.on = False
         elif not trail.on and trail.aside is None:
             modes.put_under(trail.mode)
             trail.on = True

@@ -11,7 +11,7 @@ import torch
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.backends.torch import modes
-from graphdebug.runtime.backends.torch.positions import comes_round, place
+from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
 from graphdebug.runtime.backends.torch.records import Executed, Pass, executed, infos
 from graphdebug.runtime.backends.torch.trail import NODES, OFF, VALUES, Pending, Trail, clock
 from graphdebug.runtime.backends.torch.trail import sequence as now
@@ -64,8 +64,8 @@ class _Run:
         self._put_on = self._taken_out = False
         _, _, self._differentiated, inputs = (*args, None, None, None, None)[:4]
         self._called = "backward" if kwargs.get("accumulate_grad", True) else "grad"
-        self._place = place(_caller())
         pending = trail.pending
+        self._place = _NOWHERE if trail.backend.optimizers and pending is None else _place()
         if pending is not None and not trail.in_backward and not trail.updating:
             fresh = now() > pending.seq and not pending.differentiated
             if fresh or comes_round(pending.place, self._place):
@@ -247,9 +247,12 @@ def _forward_code(node: Any) -> Any:
     return getattr(getattr(function, "forward", None), "__code__", None)
 
 
-def _caller() -> Any:
-    """The frame that called into torch's autograd, or the nearest one outside of this package."""
-    frame = sys._getframe(2)
+_NOWHERE = Place((), False, False)
+
+
+def _place() -> Place:
+    """Where the engine was called."""
+    frame = sys._getframe(3)
     while frame is not None and frame.f_globals.get("__name__", "").startswith(__package__):
         frame = frame.f_back
-    return frame
+    return place(frame)

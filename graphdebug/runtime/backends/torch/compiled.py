@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends.torch import modes
 from graphdebug.runtime.backends.torch.patches import Patches, WhenImported
-from graphdebug.runtime.backends.torch.positions import position
 from graphdebug.runtime.backends.torch.records import COMPILED
 from graphdebug.runtime.backends.torch.trail import NODES, VALUES, Aside, Trail, clock, sequence
 
@@ -44,13 +43,14 @@ class CompiledCalls:
             self._backend.fail("the import of torch._dynamo", error)
 
     def _observed(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        begin, end = self._begin, self._end
+        begin, end, visible = self._begin, self._end, self._visible
 
         @functools.wraps(original)
         def set_eval_frame(callback: Any) -> Any:
             if callback is None:
                 prior = original(None)
-                end()
+                if visible.hidden:
+                    end()
                 return prior
             begin(sys._getframe(1))
             return original(callback)  # from here on dynamo looks at every function that is called
@@ -88,21 +88,22 @@ class Visible:
 
     def __init__(self, put_in: Callable[[], None], take_out: Callable[[], None]) -> None:
         self._put_in, self._take_out = put_in, take_out
-        self._hidden = 0
+        self.hidden = 0
+        """How many threads are within a compiled call."""
         self._lock = threading.Lock()
 
     def hide(self) -> None:
         """A thread begins a compiled call."""
         with self._lock:
-            self._hidden += 1
-            if self._hidden == 1:
+            self.hidden += 1
+            if self.hidden == 1:
                 self._take_out()
 
     def show(self) -> None:
         """A thread has ended a compiled call."""
         with self._lock:
-            self._hidden -= 1
-            if self._hidden == 0:
+            self.hidden -= 1
+            if self.hidden == 0:
                 self._put_in()
 
 
@@ -110,11 +111,8 @@ def _add(trail: Trail, aside: Aside) -> None:
     frame, seqs = sys._getframe(3), (aside.seq, sequence())
     if trail.pending is not None or aside.seq == trail.base:
         trail.look(frame, COMPILED, (), *seqs)
-    code, lasti = position(frame)
     ns = clock() - aside.start
-    added = trail.add(
-        COMPILED, (), None, None, frame, (code, lasti), seqs, ns, name=aside.name
-    )
+    added = trail.add(COMPILED, (), None, None, frame, seqs, ns, name=aside.name)
     if added and trail.level == VALUES:
         trail.values.append(((), ()))
 

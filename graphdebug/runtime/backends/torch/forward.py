@@ -11,8 +11,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from graphdebug.runtime.backends.torch.modes import leave_soon
-from graphdebug.runtime.backends.torch.positions import USER_FILES
-from graphdebug.runtime.backends.torch.records import Op, executed
+from graphdebug.runtime.backends.torch.records import Op, TensorInfo, executed
 from graphdebug.runtime.backends.torch.trail import NODES, PLAIN, VALUES, Trail, clock, sequence
 from graphdebug.runtime.backends.torch.values import read
 
@@ -78,63 +77,75 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
         self, func: Any, args: Any, kwargs: Any, result: Any, before: int, ns: int, caller: Any
     ) -> bool:
         trail = self.trail
+        after = sequence()
         if type(func) is MethodWrapperType:  # a property; the wrapper is new each time
             func = func.__self__
-        after = sequence()
-        base = trail.base
-        frame = caller
-        code, lasti = None, 0
-        while frame is not None:
-            code = frame.f_code
-            if USER_FILES[code.co_filename]:
-                lasti = frame.f_lasti
-                break
-            code, frame = None, frame.f_back
-        if trail.pending is not None or before == base:
-            if func in _PASSED_OVER:
+        if trail.pending is not None or before == trail.base:
+            if func in _PASSED_OVER or not executed(result):
                 return False
             trail.look(caller, func, args, before, after)
-            base = trail.base
-        expected = trail.at.next
+        base, expected = trail.base, trail.at.next
         if (
             type(expected) is Op
             and expected.func is func
-            and expected.code is code
-            and expected.lasti == lasti
-            and expected.seq_from == before - base
             and expected.seq_to == after - base
-            and expected.plain
-            and _same(expected, args, result)
+            and expected.seq_from == before - base
         ):
-            expected.ns = ns
-            trail.at = expected
-            return True
+            frame = caller
+            for _ in range(expected.hops):
+                frame = frame.f_back
+                if frame is None:
+                    break
+            if (
+                frame is not None
+                and frame.f_code is expected.code
+                and frame.f_lasti == expected.lasti
+                and _same(expected, args, kwargs, result)
+            ):
+                expected.ns = ns
+                trail.at = expected
+                return True
         if func in _PASSED_OVER or not executed(result):
             return False
-        user, seqs = (code, lasti), (before, after)
-        return trail.add(func, args, kwargs, result, caller, user, seqs, ns)
+        return trail.add(func, args, kwargs, result, caller, (before, after), ns)
 
 
-def _same(expected: Op, args: Any, result: Any) -> bool:
+def _same(expected: Op, args: Any, kwargs: Any, result: Any) -> bool:
     """Whether the operation's tensors are as they were the last time.
 
-    A tensor without a shape of its own, such as a nested one, is never the same.
+    Tensors without a shape of their own, such as nested ones, and subclasses never are.
     """
+    if type(result) is not expected.kind or not expected.plain:
+        return False
     try:
-        if (
-            type(result) is not expected.kind
-            or expected.kind not in PLAIN
-            or result.shape != expected.shape
-            or result.dtype is not expected.dtype
-            or result.device != expected.device
-        ):
+        if type(result) is _Tensor:
+            if (
+                result.shape != expected.outputs[0].shape
+                or result.dtype is not expected.outputs[0].dtype
+                or result.device != expected.outputs[0].device
+            ):
+                return False
+        elif _compare(result, expected.outputs, 0) != len(expected.outputs):
             return False
-        seen, place = expected.seen, 0
-        for item in args:
-            if type(item) is _Tensor or type(item) is _Parameter:
-                if item.shape != seen[place] or item.dtype is not seen[place + 1]:
-                    return False
-                place += 2
-        return place == len(seen)
+        place = _compare(args, expected.inputs, 0)
+        if kwargs:
+            place = _compare(kwargs.values(), expected.inputs, place)
+        return place == len(expected.inputs)
     except (RuntimeError, IndexError):
         return False
+
+
+def _compare(items: Any, known: tuple[TensorInfo, ...], place: int) -> int:
+    """How many tensors are as they are known to be, from ``place`` on; -1 where one isn't."""
+    for item in items:
+        kind = type(item)
+        if kind is _Tensor or kind is _Parameter:
+            shape, dtype = known[place][:2]
+            if item.shape != shape or item.dtype is not dtype:
+                return -1
+            place += 1
+        elif kind is list or kind is tuple:
+            place = _compare(item, known, place)
+            if place < 0:
+                return -1
+    return place

@@ -66,8 +66,14 @@ def leave_soon(mode: Any) -> None:
     """
 
     def after(frame: FrameType, event: str, argument: object) -> None:
-        if take_out(mode):
-            sys.setprofile(None)
+        try:
+            gone = take_out(mode)
+        except TypeError:  # the interpreter ends
+            gone = True
+        if gone:
+            set_profile(None)
+
+    set_profile = sys.setprofile
 
     if sys.getprofile() is None:
         sys.setprofile(after)

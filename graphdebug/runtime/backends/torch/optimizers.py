@@ -82,7 +82,7 @@ class OptimizerSteps:
         elif update is not None:
             update.times = update.times + 1 if update.last is trail.at else 1
             update.last = trail.at
-        code, lasti = position(frame)
+        code, lasti, _ = position(frame)
         source = source_at(code, lasti) if code is not None else None
         trail.close(f"{type(optimizer).__name__}.step", source)
 

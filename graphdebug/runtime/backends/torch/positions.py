@@ -45,14 +45,15 @@ class _UserFiles(dict[str, bool]):
 USER_FILES = _UserFiles()
 
 
-def position(frame: FrameType | None) -> tuple[CodeType | None, int]:
-    """The user's innermost position, from ``frame`` outwards."""
+def position(frame: FrameType | None) -> tuple[CodeType | None, int, int]:
+    """The user's innermost position, from ``frame`` outwards, and how many frames away it is."""
+    hops = 0
     while frame is not None:
         code = frame.f_code
         if USER_FILES[code.co_filename]:
-            return code, frame.f_lasti
-        frame = frame.f_back
-    return None, 0
+            return code, frame.f_lasti, hops
+        frame, hops = frame.f_back, hops + 1
+    return None, 0, hops
 
 
 def place(frame: FrameType | None, operation: str = "") -> Place:

@@ -96,9 +96,8 @@ class Op(Event):
     __slots__ = (
         "around",
         "code",
-        "device",
-        "dtype",
         "func",
+        "hops",
         "inputs",
         "kind",
         "lasti",
@@ -108,10 +107,8 @@ class Op(Event):
         "outputs",
         "phase",
         "plain",
-        "seen",
         "seq_from",
         "seq_to",
-        "shape",
     )
 
     func: Any
@@ -123,6 +120,8 @@ class Op(Event):
     code: CodeType | None
     lasti: int
     """The user's position."""
+    hops: int
+    """How many frames outside of its caller that is."""
     around: tuple[tuple[CodeType, int], ...]
     """The user's positions further out, innermost last; only where a custom Function may be one."""
     seq_from: int
@@ -132,14 +131,8 @@ class Op(Event):
     outputs: tuple[TensorInfo, ...]
     kind: type
     """The type of its result."""
-    shape: Any
-    dtype: Any
-    device: Any
-    """Of the result, where it is one tensor."""
-    seen: list[Any]
-    """Shapes and dtypes of the tensors among its arguments, in turn."""
     plain: bool
-    """Whether ``seen`` are all its inputs."""
+    """Whether no tensor of it is of a subclass."""
     phase: Phase
     ns: int
     """How long it took when it last ran."""

@@ -19,7 +19,7 @@ import torch
 from graphdebug.protocol.model import Phase, Source, StepKind
 from graphdebug.runtime.backends.torch import naming
 from graphdebug.runtime.backends.torch.description import describe
-from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
+from graphdebug.runtime.backends.torch.positions import Place, comes_round, place, position
 from graphdebug.runtime.backends.torch.records import COMPILED, Event, Op, infos, tensors
 from graphdebug.runtime.frames import source_at
 
@@ -129,7 +129,6 @@ class Trail:
         kwargs: Any,
         result: Any,
         frame: FrameType | None,
-        user: tuple[CodeType | None, int],
         seqs: tuple[int, int],
         ns: int,
         name: str = "",
@@ -138,7 +137,7 @@ class Trail:
         inputs, outputs = infos((args, kwargs)), infos(result)
         name = name or naming.name(func)
         func = func if func is COMPILED or _outlives(func) else name
-        code, lasti = user
+        code, lasti, hops = position(frame)
         seq_from, seq_to = seqs[0] - self.base, seqs[1] - self.base
         key = (func, name, code, lasti, seq_from, seq_to, inputs, outputs)
         found = self.at.follow(key)
@@ -151,11 +150,8 @@ class Trail:
             op.op_type = COMPILED if func is COMPILED else naming.op_type(name)
             op.code, op.lasti, op.seq_from, op.seq_to = code, lasti, seq_from, seq_to
             op.around = self._around(frame, seq_from)
-            op.inputs, op.outputs, op.kind = inputs, outputs, type(result)
-            op.shape, op.dtype, op.device = outputs[0][:3] if outputs else (None, None, None)
-            seen = [item for item in args if isinstance(item, torch.Tensor)]
-            op.seen = [part for item in infos(seen) for part in item[:2]]
-            op.plain = len(seen) == len(inputs) and all(type(item) in PLAIN for item in seen)
+            op.inputs, op.outputs, op.kind, op.hops = inputs, outputs, type(result), hops
+            op.plain = all(type(item) in PLAIN for item in tensors((args, kwargs, result)))
             op.phase = self._phase(seq_to > seq_from)
             self.remember(self.at, key, op)
         assert isinstance(found, Op)

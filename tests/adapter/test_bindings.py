@@ -1,0 +1,102 @@
+"""What a breakpoint's message promises is what happens."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from support.dap import Session, Start
+from support.markers import line, program
+
+pytestmark = pytest.mark.frameworks
+
+TORCH = program("bindings_torch.py")
+TENSORFLOW = program("bindings_tensorflow.py")
+
+
+def promised_and_seen(
+    session: Session, path: str, marks: list[str], *args: str
+) -> tuple[dict[str, str], Counter[tuple[str, str]]]:
+    """The kinds that the breakpoints were answered with, and the stops at each: mark and description."""
+    lines = {line(path, mark): mark for mark in marks}
+    session.launch(program=path, args=list(args), breakpoints={path: list(lines)})
+    messages = [item["message"] for item in session.breakpoints[path]]
+    kinds = {
+        mark: message.partition(":")[0]
+        for mark, message in zip(lines.values(), messages, strict=True)
+    }
+    ids = {
+        item["id"]: mark
+        for item, mark in zip(session.breakpoints[path], lines.values(), strict=True)
+    }
+    seen: Counter[tuple[str, str]] = Counter()
+    while True:
+        session.client.wait_until(
+            lambda: bool(
+                session.client.pending_events("stopped")
+                or session.client.pending_events("terminated")
+            ),
+            "a stop or the end",
+            120,
+        )
+        if not session.client.pending_events("stopped"):
+            return kinds, seen
+        stop = session.wait_for_stop()
+        for id in stop["hitBreakpointIds"]:
+            seen[ids[id], stop.get("description", "")] += 1
+        session.request("continue", threadId=stop["threadId"])
+
+
+def test_torch(start: Start, graphdebug_adapter: str) -> None:
+    session = start(graphdebug_adapter, timeout=120)
+    kinds, seen = promised_and_seen(session, TORCH, ["compiled", "traced", "scripted", "plain"])
+    assert kinds == {"compiled": "never", "traced": "line", "scripted": "never", "plain": "line"}
+    counts = {mark: count for (mark, _), count in seen.items()}
+    # torch.jit.trace runs the function again to check what it traced.
+    assert counts.pop("traced") >= 1
+    assert counts == {"plain": 3}
+
+
+def test_tensorflow(start: Start, graphdebug_adapter: str) -> None:
+    session = start(graphdebug_adapter, timeout=120)
+    marks = ["both", "converted", "unconverted", "eager"]
+    kinds, seen = promised_and_seen(session, TENSORFLOW, marks)
+    assert kinds == {
+        "both": "boundary", "converted": "boundary", "unconverted": "boundary", "eager": "line",
+    }  # fmt: skip
+    assert seen == {
+        ("both", "Graph boundary"): 2,
+        ("both", ""): 2,
+        ("converted", "Graph boundary"): 2,
+        ("unconverted", "Building graph"): 1,
+        ("unconverted", "Graph boundary"): 2,
+        ("eager", ""): 2,
+    }
+
+
+def test_a_promise_is_corrected(start: Start, graphdebug_adapter: str) -> None:
+    """The source says ``tf.function``; a switch that it can't see says otherwise."""
+    path = program("bindings_switched.py")
+    session = start(graphdebug_adapter, timeout=120)
+    kinds, seen = promised_and_seen(session, path, ["body"])
+    assert kinds == {"body": "boundary"}
+    assert seen == {("body", ""): 2}
+    (event,) = session.client.pending_events("breakpoint")
+    assert event["breakpoint"]["message"].startswith("line: ")
+
+
+def test_helpers_in_other_files_are_corrected(start: Start, graphdebug_adapter: str) -> None:
+    """No static look at one file can know that another one's graph calls it."""
+    helper = program("bindings_helper.py")
+    session = start(graphdebug_adapter, timeout=120)
+    session.launch(
+        program=program("bindings_caller.py"), breakpoints={helper: [line(helper, "helper")]}
+    )
+    (answer,) = session.breakpoints[helper]
+    assert answer["message"].startswith("line: ")
+    stop = session.wait_for_stop()
+    assert stop["hitBreakpointIds"] == [answer["id"]]
+    event = session.client.wait_for_event("breakpoint")
+    assert event["breakpoint"]["message"].startswith("boundary: ")
+    session.cont()
+    assert session.wait_for_exit() == 0

@@ -1,0 +1,45 @@
+"""Says at which kind of place it stands; with ``unfit``, in a TensorFlow that isn't as expected."""
+
+import sys
+
+if sys.argv[1:] == ["unfit"]:
+    from graphdebug.runtime.backends.tensorflow import functions
+
+    real = functions.Functions.install
+
+    def install(self, patches):
+        from tensorflow.python.eager.polymorphic_function import tracing_compilation
+
+        tracing_compilation._create_concrete_function = lambda changed: None
+        real(self, patches)
+
+    functions.Functions.install = install
+
+import tensorflow as tf
+
+boot = sys.modules["graphdebug.runtime.boot"]
+print(boot.place())
+with tf.Graph().as_default() as graph:
+    print(boot.place())
+    one = tf.constant(1)
+
+
+@tf.function
+def traced():
+    print(boot.place())
+    tf.init_scope().__enter__()
+    print(boot.place())
+
+
+if len(sys.argv) == 1:
+    try:
+        traced()
+    except Exception:
+        pass
+with tf.compat.v1.Session(graph=graph) as session:
+    print(boot.place())
+    session.run(one)
+print(boot.place())
+from tensorflow.python.framework import ops  # noqa: E402
+
+print(len(ops._default_graph_stack.stack))
