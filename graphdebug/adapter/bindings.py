@@ -28,6 +28,8 @@ class Bindings:
         asked = arguments.get("breakpoints")
         if asked is None:
             asked = [{"line": line} for line in arguments.get("lines") or []]
+        if not all(type(item.get("line")) is int and item["line"] > 0 for item in asked):
+            return self._session.fail(request, '"line" of each breakpoint is a number from 1')
         requested = self._breakpoints.request(path, asked)
         response = await self._session.forwarded(request)
         await self._runtimes.tell("setBreakpoints", SetBreakpointsArguments(path, requested))

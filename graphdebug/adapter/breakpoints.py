@@ -81,13 +81,12 @@ class Breakpoints:
         """The client sets all breakpoints of a file."""
         requested = tuple(
             Breakpoint(
-                line=int(item["line"]),
+                line=item["line"],
                 condition=item.get("condition") or None,
                 hit_condition=item.get("hitCondition") or None,
                 log_message=item.get("logMessage") or None,
             )
             for item in breakpoints
-            if isinstance(item.get("line"), int)
         )
         self._files.setdefault(path, _File()).requested = requested
         return requested

@@ -73,7 +73,7 @@ class Session:
 
     def fail(self, request: Message, message: str) -> None:
         """Refuse a request; ``message`` names the cause and the remedy."""
-        error = {"id": 1, "format": message.replace("{", "{{"), "showUser": True}
+        error = {"id": 1, "format": message, "showUser": True}
         self._respond(request, {"success": False, "message": message, "body": {"error": error}})
 
     def event(self, name: str, body: dict[str, Any]) -> None:

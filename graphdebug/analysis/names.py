@@ -165,6 +165,8 @@ class Names:
 
     def _once(self, key: tuple[Scope | None, str], found: Iterator[Value]) -> Values:
         """All of ``found``, remembered; what is found so far to itself: ``f = tf.function(f)``."""
+        if self._open > _DEPTH:
+            return ()
         if key not in self._known:
             self._known[key] = ()
             self._open += 1

@@ -27,15 +27,12 @@ with tf.Graph().as_default() as graph:
 @tf.function
 def traced():
     print(boot.place())
-    tf.init_scope().__enter__()
-    print(boot.place())
+    with tf.init_scope():
+        print(boot.place())
 
 
 if len(sys.argv) == 1:
-    try:
-        traced()
-    except Exception:
-        pass
+    traced()
 with tf.compat.v1.Session(graph=graph) as session:
     print(boot.place())
     session.run(one)
