@@ -85,3 +85,18 @@ def test_children_come_too(tmp_path: Path) -> None:
     hellos = seen.of(HelloEvent)
     assert len({hello.pid for hello in hellos}) == 2
     assert {event.backend.name for event in seen.of(BackendEvent)} == {"torch"}
+
+
+@pytest.mark.frameworks
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 puts a frame that re-raises back")
+def test_a_failing_session_run_shows_no_frame_of_ours(tmp_path: Path) -> None:
+    program = tmp_path / "fails.py"
+    program.write_text(
+        "import traceback\nimport tensorflow.compat.v1 as tf\ntf.disable_eager_execution()\n"
+        "x = tf.placeholder(tf.float32, [None, 4])\ny = tf.reshape(x, [3, 3])\n"
+        "try:\n    tf.Session().run(y, {x: [[1, 2, 3, 4]]})\n"
+        "except tf.errors.InvalidArgumentError:\n    print(traceback.format_exc())\n"
+    )
+    bare = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    assert Observation(program).stdout == bare.stdout
+    assert "InvalidArgumentError" in bare.stdout

@@ -19,8 +19,9 @@ def wrapper(*args, **kwargs):
     state, args, kwargs = before(args, kwargs)
     try:
         result = original(*args, **kwargs)
-    except BaseException:
+    except BaseException as error:
         after(state, None, True)
+        error.__traceback__ = error.__traceback__.tb_next
         raise
     return after(state, result, False)
 """
@@ -76,6 +77,8 @@ class Patches:
 def wrapped(original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
     """``original`` with ``hook`` around it.
 
+    What the original raises carries no trace of the wrapper: a bare ``raise`` adds no entry for the
+    frame that it stands in, and the one that was there is taken out. (Python 3.10 puts it back.)
     The frame of the wrapper stands in the file and on the line of the original: TensorFlow keeps the
     stack of whoever builds an op, and leaves its own files out of the messages it makes from it.
     """
