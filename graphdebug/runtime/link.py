@@ -16,8 +16,22 @@ from graphdebug.transport.framing import FramingError, Parser, encode
 QUEUE_LIMIT = 10_000
 """Messages that may wait to be sent; what comes beyond is counted and dropped."""
 
+BATCH_SECONDS = 0.01
+"""How long a message that nobody waits for waits for others."""
+
 CONNECT_SECONDS = 2.0
 CONFIGURE_SECONDS = 5.0
+
+_URGENT = (
+    dict,
+    type(None),
+    messages.HelloEvent,
+    messages.BackendEvent,
+    messages.BoundaryEvent,
+    messages.LogEvent,
+    messages.PublishedEvent,
+)
+"""Messages that somebody waits for; answers to requests are dictionaries."""
 
 _NAMES = {cls: name for name, cls in messages.EVENTS.items()}
 
@@ -37,6 +51,7 @@ class Link:
         self._handlers = handlers
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._dropped = 0
+        self._urgent = threading.Event()
         self._configured = threading.Event()
         self.closed = threading.Event()
         self.on_close: Callable[[], None] = lambda: None
@@ -64,11 +79,14 @@ class Link:
             self._dropped += 1
             return False
         self._queue.put(event)
+        if isinstance(event, _URGENT):
+            self._urgent.set()
         return True
 
     def close(self, flush_seconds: float = 0.0) -> None:
         """End the connection, after sending what waits if that takes no longer than this."""
         self._queue.put(None)
+        self._urgent.set()
         self.closed.wait(flush_seconds)
         self._shut()
 
@@ -87,17 +105,33 @@ class Link:
         self._socket.close()
 
     def _write(self) -> None:
-        dropped = 0
+        dropped, more = 0, True
         try:
-            while (event := self._queue.get()) is not None:
-                self._socket.sendall(_frame(event))
+            while more:
+                batch, more = self._batch()
                 if dropped != self._dropped and self._queue.qsize() < QUEUE_LIMIT // 2:
                     dropped = self._dropped
-                    self._socket.sendall(_frame(messages.DroppedEvent(dropped)))
+                    batch.append(messages.DroppedEvent(dropped))
+                self._socket.sendall(b"".join(map(_frame, batch)))
         except OSError:
             pass  # the observer has gone; the program goes on
         finally:
             self._shut()
+
+    def _batch(self) -> tuple[list[Any], bool]:
+        """What waits to be sent, and whether there may be more after it.
+
+        Each time this thread wakes it takes the interpreter from the program's; so it wakes rarely,
+        unless somebody waits for what is sent.
+        """
+        batch = [self._queue.get()]
+        if not isinstance(batch[0], _URGENT):
+            self._urgent.wait(BATCH_SECONDS)
+        self._urgent.clear()
+        while len(batch) < QUEUE_LIMIT and not self._queue.empty():
+            batch.append(self._queue.get())
+        more = None not in batch
+        return [event for event in batch if event is not None], more
 
     def _read(self) -> None:
         parser = Parser()
@@ -110,6 +144,7 @@ class Link:
             pass  # the observer has gone; the program goes on
         self.closed.set()
         self._queue.put(None)
+        self._urgent.set()
         self.on_close()
 
     def _answer(self, request: dict[str, Any]) -> None:
@@ -126,6 +161,7 @@ class Link:
         except (KeyError, WireError) as error:
             response.update(success=False, message=f"{command}: {error}")
         self._queue.put(response)
+        self._urgent.set()
         if command == "configure":
             self._configured.set()
 

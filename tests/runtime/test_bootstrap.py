@@ -93,8 +93,8 @@ def test_a_failing_session_run_shows_no_frame_of_ours(tmp_path: Path) -> None:
     program = tmp_path / "fails.py"
     program.write_text(
         "import traceback\nimport tensorflow.compat.v1 as tf\ntf.disable_eager_execution()\n"
-        "x = tf.placeholder(tf.float32, [None, 4])\ny = tf.reshape(x, [3, 3])\n"
-        "try:\n    tf.Session().run(y, {x: [[1, 2, 3, 4]]})\n"
+        "x = tf.placeholder(tf.float32, [None])\ny = tf.reshape(x, [3, 3])\n"
+        "try:\n    tf.Session().run(y, {x: [1, 2, 3, 4]})\n"
         "except tf.errors.InvalidArgumentError:\n    print(traceback.format_exc())\n"
     )
     bare = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
