@@ -1,0 +1,5 @@
+"""Lets a failing check show which lines differ."""
+
+import pytest
+
+pytest.register_assert_rewrite("marked_programs")
