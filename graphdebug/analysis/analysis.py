@@ -42,10 +42,10 @@ class Analysis:
         """What a breakpoint on ``line`` does; any number has an answer."""
         landing = self._code.landing(line)
         if landing is None:
-            return reasons.never(line, "", "no line up to here holds code")
+            return reasons.never(line, "", reasons.NO_CODE)
         owners = self._owners(landing)
-        if not owners:
-            return reasons.line(landing, "<module>", reasons.UNKNOWN)
+        if not any(_statement(scope, landing) for scope in owners):
+            return self._unknown(landing)
         found = self._combined(landing, owners)
         return found if landing == line else reasons.moved(found, line, landing)
 
@@ -60,6 +60,12 @@ class Analysis:
                     owners.setdefault(line, []).extend(s for s in (*outside, scope))
         found = (self._combined(line, scopes) for line, scopes in sorted(owners.items()))
         return tuple(binding for binding in found if binding.kind != "line")
+
+    def _unknown(self, line: int) -> Binding:
+        """For a line without a statement: there is none in the file, or it can't be read."""
+        if self._code.error:
+            return reasons.line(line, "", f"{reasons.UNKNOWN} ({self._code.error})")
+        return reasons.never(line, "", reasons.NO_CODE)
 
     def _is_special(self, scope: Scope) -> bool:
         marks = self._contexts.of(scope)

@@ -119,6 +119,7 @@ CONSTRUCTS: dict[str, Construct] = {
         "bucket_by_sequence_length", (0,), "element_length_func"
     ),
     COMPILE: _compiled("torch.compile", (0,), "model", wraps=True),
+    "torch._dynamo.optimize": _compiled("torch.compile", (), wraps=True),
     "torch.cond": _compiled("torch.cond", (1, 2), "true_fn", "false_fn", wraps=False),
     "torch.while_loop": _compiled("torch.while_loop", (0, 1), "cond_fn", "body_fn", wraps=False),
     "torch.jit.script": _compiled("torch.jit.script", (0,), "obj", wraps=True),
@@ -170,7 +171,6 @@ PASSING_NAMES = {
 
 _ALIASES = {
     "torch._dynamo.disable": "torch.compiler.disable",
-    "torch._dynamo.optimize": COMPILE,
     "torch.ops.higher_order.cond": "torch.cond",
     "torch.ops.higher_order.while_loop": "torch.while_loop",
     "torch._higher_order_ops.cond": "torch.cond",

@@ -1,6 +1,6 @@
 """The answer that this package gives: what a breakpoint on a line does.
 
-Imported by every module of ``graphdebug.analysis``; imports nothing but the standard library.
+Imported by ``analysis`` and ``reasons``; imports nothing of this package.
 """
 
 from __future__ import annotations

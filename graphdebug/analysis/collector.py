@@ -134,6 +134,8 @@ class _Collector:
                 self.facts.stars.append(module)
             else:
                 self.bind(alias.asname or alias.name, Bound(path=f"{module}.{alias.name}"))
+                if alias.asname:
+                    self.facts.flows.append((alias.asname, frozenset([alias.name])))
 
     def declared_global(self, node: ast.Global) -> None:
         self.globals.update(node.names)

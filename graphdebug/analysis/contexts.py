@@ -1,6 +1,6 @@
 """In which ways the code of each function runs: as plain Python, or as part of which graph.
 
-Imported by ``reasons``, ``symbolic`` and ``analysis``.
+Imported by ``reasons`` and ``analysis``.
 """
 
 from __future__ import annotations

@@ -28,16 +28,10 @@ from graphdebug.analysis.apis import (
 )
 from graphdebug.analysis.facts import Use, dotted, last_part
 from graphdebug.analysis.mentions import Mentions
-from graphdebug.analysis.names import (
-    Api,
-    Instance,
-    Names,
-    Value,
-    Wrapped,
-    is_property,
-)
+from graphdebug.analysis.names import Names, is_property
 from graphdebug.analysis.scopes import Scope
 from graphdebug.analysis.switches import Switches
+from graphdebug.analysis.values import Api, Instance, Made, Value, Wrapped
 
 _STEPS = {"train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"}
 _LAYERS = {"call", "__call__", "update_state", "result", "update_step"}
@@ -88,6 +82,7 @@ class _Finder:
         self.names = names
         self.switches = switches
         self.found = Edges()
+        self.constructing = names.spelled(CONSTRUCT_NAMES)
         self.decorated: dict[Scope, list[Scope]] = {}
         self.properties = {s.name for s in names.scopes if s.kind == "function" and is_property(s)}
 
@@ -98,10 +93,16 @@ class _Finder:
                 self.decorators(scope)
         for scope in self.names.scopes:
             for use in scope.facts.uses:
-                if use.last in CONSTRUCT_NAMES:
+                if self.may_construct(use):
                     self.use(scope, use)
             if scope.kind == "class":
                 self.keras(scope)
+
+    def may_construct(self, use: Use) -> bool:
+        """Whether this may call a construct: ``tf.function(f)``, ``tf.function(...)(f)``."""
+        if use.last:
+            return use.last in self.constructing
+        return any(name[:-2] in self.constructing for name in use.given.get(-1, ()))
 
     def calls(self, pending: list[Scope]) -> None:
         """What the scopes ``pending`` call, and who else calls any of that."""
@@ -126,7 +127,7 @@ class _Finder:
         """The calls in ``scope`` of what may go by one of the identifiers ``own``."""
         for use in scope.facts.uses:
             matters = use.last in own or not own.isdisjoint(use.mentions)
-            if matters and use.last not in CONSTRUCT_NAMES:
+            if matters and not self.may_construct(use):
                 self.use(scope, use)
         for read in scope.facts.reads:
             if read.attr in self.properties:
@@ -188,7 +189,8 @@ class _Finder:
             return  # what it gives back says so itself
         elif construct is not None:
             if not self.switches.is_off(path) and not is_disabled(path, node):
-                self.give(scope, node, adjusted(construct, node), construct.given(node))
+                options = node.func if isinstance(node.func, ast.Call) else node
+                self.give(scope, node, adjusted(construct, options), construct.given(node))
         elif path.startswith("keras.") and path.endswith(".compile"):
             self.fitted(scope, node)
         elif not is_transparent(path):
@@ -262,8 +264,8 @@ class _Finder:
         for method in owner.children:
             if method.name in _STEPS or (self.switches.fits and method.name in _LAYERS):
                 self.add(owner, method.facts.node, method, FITTED)
-            if method.name in _LAYERS:
-                self.found.open.add(method)
+                if method.name in _LAYERS:
+                    self.found.open.add(method)
 
     # Decorators
 
@@ -272,7 +274,7 @@ class _Finder:
             self.found.left_alone.add(scope)
         for decorator in scope.facts.decorators:
             for value in self.names.values(decorator, scope.parent or scope):
-                if isinstance(value, Api):
+                if isinstance(value, Api | Made):
                     self.decorator(scope, decorator, canonical(value.path))
                 elif isinstance(value, Scope):
                     self.decorated.setdefault(value, []).append(scope)

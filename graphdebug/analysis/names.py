@@ -1,8 +1,8 @@
 """What an expression of a file may stand for.
 
 The answer to "what is ``self.step``" is a set of candidates: a container counts as its elements,
-several assignments count as all of them, and what can't be told has none. Imported by ``classes``,
-``edges``, ``switches`` and ``symbolic``.
+several assignments count as all of them, and what can't be told has none. Imported by ``switches``,
+``edges``, ``contexts``, ``symbolic`` and ``analysis``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from graphdebug.analysis.apis import (
     CONSTRUCTS,
@@ -22,46 +21,24 @@ from graphdebug.analysis.apis import (
 )
 from graphdebug.analysis.facts import Bound, Store, dotted, sources
 from graphdebug.analysis.scopes import Scope, scopes_of
+from graphdebug.analysis.values import (
+    Api,
+    Instance,
+    Made,
+    Value,
+    Values,
+    Wrapped,
+    code_of,
+    outermost,
+    unique,
+    wrapped,
+)
 
 _DEPTH = 60
 _CALLERS = 50
 """With more candidates than this, what a function is passed counts as unknown."""
 _CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
 _CALLED = ("__call__", "forward", "call")
-
-
-@dataclass(frozen=True)
-class Api:
-    """Something imported, or built in: a module, a class, a function, a method."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class Made:
-    """What calling something imported gives."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class Instance:
-    """An object of a class of this file."""
-
-    scope: Scope
-
-
-@dataclass(frozen=True)
-class Wrapped:
-    """A function of this file, or an object, as a framework's wrapper gives it back."""
-
-    scope: Scope
-    path: str
-    """The wrapper, such as ``tensorflow.function``."""
-
-
-Value = Api | Made | Instance | Wrapped | Scope
-Values = tuple[Value, ...]
 
 
 class Names:
@@ -103,6 +80,11 @@ class Names:
                 key = (owner if use.head == receiver else None, use.last)
                 self._calls.setdefault(key, []).append((scope, use.node))
 
+    def spelled(self, names: set[str]) -> set[str]:
+        """``names`` and what this file renames them to: ``loop = tf.while_loop``."""
+        flows = (flow for scope in self.scopes for flow in scope.facts.flows)
+        return names | {name for name, mentions in flows if not names.isdisjoint(mentions)}
+
     # Expressions
 
     def values(self, node: ast.expr, scope: Scope) -> Values:
@@ -119,18 +101,18 @@ class Names:
     def _values(self, node: ast.expr, scope: Scope) -> Values:
         if isinstance(node, ast.Attribute):
             bases = self.values(node.value, scope)
-            return _unique(v for base in bases for v in self.attribute(base, node.attr))
+            return unique(v for base in bases for v in self.attribute(base, node.attr))
         if isinstance(node, ast.Call):
             callees = self.values(node.func, scope)
-            return _unique(v for callee in callees for v in self._result(callee, node, scope))
+            return unique(v for callee in callees for v in self._result(callee, node, scope))
         if isinstance(node, ast.Lambda):
             return (scope.inside[node],)
-        return _unique(value for part in sources(node) for value in self.values(part, scope))
+        return unique(value for part in sources(node) for value in self.values(part, scope))
 
     def arguments(self, node: ast.Call, scope: Scope) -> Values:
         """What all arguments of a call may stand for."""
         given = (*node.args, *(keyword.value for keyword in node.keywords))
-        return _unique(value for part in given for value in self.values(part, scope))
+        return unique(value for part in given for value in self.values(part, scope))
 
     def _result(self, callee: Value, node: ast.Call, scope: Scope) -> Values:
         match callee:
@@ -156,7 +138,7 @@ class Names:
             return (Made(DATASET),) if makes_dataset(path) else made
         given = [v for part in construct.given(node) for v in self.values(part, scope)]
         # Without a function it is a decorator that is yet to be applied.
-        return _unique(_wrapped(given, path)) if construct.given(node) else (Api(path),)
+        return unique(wrapped(given, path)) if construct.given(node) else (Api(path),)
 
     def _returned(self, function: Scope) -> Values:
         parts = function.facts.returns
@@ -171,8 +153,8 @@ class Names:
             self._known[key] = ()
             self._open += 1
             for value in found:
-                self._known[key] = _unique((*self._known[key], value))
-            self._known[key] = _outermost(self._known[key])
+                self._known[key] = unique((*self._known[key], value))
+            self._known[key] = outermost(self._known[key])
             self._open -= 1
         return self._known[key]
 
@@ -203,7 +185,7 @@ class Names:
                 return self._once((place, name), self._meaning(name, ways))
         if hasattr(builtins, name):
             return (Api(f"builtins.{name}"),)
-        return _unique(Api(f"{star}.{name}") for star in self._stars)
+        return unique(Api(f"{star}.{name}") for star in self._stars)
 
     def _ways(self, name: str, place: Scope) -> list[tuple[Scope, Bound]]:
         return [(place, way) for way in place.facts.bound.get(name, ())]
@@ -257,7 +239,7 @@ class Names:
 
     def _passed(self, name: str, function: Scope) -> Values:
         parts = self.passed(name, function)
-        return _unique(value for scope, part in parts for value in self.values(part, scope))
+        return unique(value for scope, part in parts for value in self.values(part, scope))
 
     def passed(self, name: str, function: Scope) -> list[tuple[Scope, ast.expr]]:
         """What the calls of ``function`` in this file pass as parameter ``name``, and where."""
@@ -271,7 +253,7 @@ class Names:
             parts = [k.value for k in node.keywords if k.arg == name]
             if 0 <= index < len(node.args):
                 parts.append(node.args[index])
-            if parts and function in map(_code, self.values(node.func, scope)):
+            if parts and function in map(code_of, self.values(node.func, scope)):
                 found.extend((scope, part) for part in parts)
         return found
 
@@ -293,7 +275,7 @@ class Names:
                 return (Api(f"{path}.{attr}"),)
             case Instance(scope=scope) | Wrapped(scope=scope):
                 found = self.member(scope, attr)
-                return _unique(r for v in found for r in (self._read(v) or (v,)))
+                return unique(r for v in found for r in (self._read(v) or (v,)))
         return self.member(base, attr)
 
     def _read(self, value: Value) -> Values:
@@ -318,7 +300,7 @@ class Names:
 
     def _inherited(self, owner: Scope, attr: str) -> Iterator[Value]:
         bases = [base for base in self.bases(owner) if base != Instance(owner)]
-        above = _unique(v for base in bases for v in self.attribute(base, attr))
+        above = unique(v for base in bases for v in self.attribute(base, attr))
         if not any(isinstance(value, Scope) for value in above):
             # An abstract method: what the classes of this file make of it.
             for derived in self._derived.get(owner.name, ()):
@@ -329,7 +311,7 @@ class Names:
         """The bases of a class: ``Instance`` of this file's, ``Api`` of others."""
         place = owner.parent or owner
         found = (v for base in owner.facts.bases for v in self.values(base, place))
-        return _unique(
+        return unique(
             Instance(v) if isinstance(v, Scope) else v for v in found if isinstance(v, Scope | Api)
         )
 
@@ -371,11 +353,6 @@ class Names:
                     yield value
 
 
-def _code(value: Value) -> Scope | None:
-    """The function that ``value`` is, or wraps."""
-    return value if isinstance(value, Scope) else getattr(value, "scope", None)
-
-
 def is_property(scope: Scope) -> bool:
     """Whether ``scope`` is a method that is read like an attribute."""
     return any(dotted(d).endswith("property") for d in scope.facts.decorators)
@@ -392,23 +369,5 @@ def _method(scope: Scope) -> tuple[Scope | None, str]:
     return owner, given[0]
 
 
-def _outermost(values: Values) -> Values:
-    """``values`` without what another of them wraps: ``f = tf.function(f)``."""
-    wrapped = {value.scope for value in values if isinstance(value, Wrapped)}
-    return _unique(v for v in values if isinstance(v, Wrapped) or _code(v) not in wrapped)
-
-
-def _wrapped(values: Iterable[Value], path: str) -> Iterator[Value]:
-    for value in values:
-        if isinstance(value, Instance):
-            yield Wrapped(value.scope, path)
-        elif isinstance(value, Scope):
-            yield Wrapped(value, path)
-
-
 def _is_none(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def _unique(values: Iterable[Value]) -> Values:
-    return tuple(dict.fromkeys(values))

@@ -10,11 +10,12 @@ from dataclasses import replace
 from graphdebug.analysis.apis import COMPILE, FIT, FUNCTION
 from graphdebug.analysis.binding import Binding
 from graphdebug.analysis.contexts import Mark
-from graphdebug.analysis.switches import Switches
+from graphdebug.analysis.switches import GRAPH_MODE, Switches
 
 EACH_TIME = "stops each time this line runs"
 
-UNKNOWN = "not told: this part of the file is no Python that could be read"
+NO_CODE = "no line up to here holds code"
+UNKNOWN = "what it does can't be told, because this part of the file does not parse"
 
 _SWITCHED = {"tf.function": FUNCTION, "torch.compile": COMPILE, FIT: FIT}
 
@@ -43,7 +44,7 @@ def shared(binding: Binding) -> Binding:
 def moved(binding: Binding, wanted: int, landing: int) -> Binding:
     """For a breakpoint that debugpy puts on another line than was asked for."""
     reason = (
-        f"line {wanted} holds no code of its own, so this is on line {landing}: {binding.reason}"
+        f"line {wanted} holds no code that can run, so this is on line {landing}: {binding.reason}"
     )
     return replace(binding, reason=reason)
 
@@ -76,17 +77,22 @@ def _boundary(
 
 
 def _built(mark: Mark) -> str:
+    values = "" if mark.construct.startswith(("torch", "make_fx")) else ", with symbolic tensors,"
+    return (
+        f"builds nodes of the static graph: {_part(mark)}; it stops here while the graph is built"
+        f"{values} and {_runs(mark)} when the graph runs"
+    )
+
+
+def _part(mark: Mark) -> str:
+    """How the code comes to be part of the graph."""
     where = f"{mark.construct} (line {mark.line})"
     if mark.by_line:
-        part = f"under {where}"
-    elif mark.direct:
-        part = f"{_subject(mark)} is given to {where}"
-    else:
-        part = f"called by {_subject(mark)}, which is given to {where}"
-    return (
-        f"builds nodes of the static graph: {part}; it stops here while the graph is built, "
-        f"without the values of a run, and {_runs(mark)} when the graph runs"
-    )
+        mode = mark.construct == GRAPH_MODE
+        return f"graph mode, from {where}" if mode else f"under {where}"
+    if mark.direct:
+        return f"{_subject(mark)} is given to {where}"
+    return f"called by {_subject(mark)}, which is given to {where}"
 
 
 def _converted(mark: Mark) -> str:

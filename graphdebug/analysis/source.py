@@ -2,7 +2,7 @@
 
 A chunk is a stretch of whole top-level statements that begins at a ``def``, a ``class`` or a
 decorator. After an edit only its own chunk is parsed again, and a syntax error costs only the line
-that it is on. Imported by ``names`` and ``lines``.
+that it is on. Imported by ``scopes`` and ``analysis``.
 """
 
 from __future__ import annotations
@@ -41,8 +41,14 @@ def chunks(text: str) -> list[Chunk]:
     """The chunks of ``text``, which must be normalised."""
     found: list[Chunk] = []
     offset = 0
-    for piece in _pieces(text):
-        found.append(Chunk(offset, _facts(piece)))
+    pieces = _pieces(text)
+    for index, piece in enumerate(pieces):
+        facts, whole = _facts(piece)
+        if not whole and piece is not pieces[-1]:
+            # It was cut inside a string: where that ends, only the rest as a whole tells.
+            found.append(Chunk(offset, _facts("".join(pieces[index:]))[0]))
+            break
+        found.append(Chunk(offset, facts))
         offset += piece.count("\n")
     return found
 
@@ -63,27 +69,25 @@ def _pieces(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=8192)
-def _facts(piece: str) -> Facts:
-    return collect(_parsed(piece))
-
-
-def _parsed(piece: str) -> ast.Module:
-    """The syntax tree of ``piece``; each line that is no Python counts as ``pass``."""
+def _facts(piece: str) -> tuple[Facts, bool]:
+    """What ``piece`` says, and whether all strings in it end there."""
     lines = piece.split("\n")
+    whole = True
     for _ in range(_REPAIRS):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ast.parse("\n".join(lines))
+                return collect(ast.parse("\n".join(lines))), whole
         except SyntaxError as error:
+            whole = whole and "unterminated triple-quoted" not in error.msg
             _drop(lines, error)
         except (ValueError, RecursionError, MemoryError):
             break
-    return ast.Module(body=[], type_ignores=[])
+    return collect(ast.Module(body=[], type_ignores=[])), whole
 
 
 def _drop(lines: list[str], error: SyntaxError) -> None:
-    """Takes the line out that ``error`` is about."""
+    """Takes the line out that ``error`` is about: it counts as ``pass``."""
     header = re.search(r"expected an indented block after .* on line (\d+)", error.msg)
     number = int(header[1]) if header else error.lineno or 1
     index = min(max(number, 1), len(lines)) - 1

@@ -1,6 +1,6 @@
 """What a file turns on or off for the whole program: graph mode, eager functions, compilers.
 
-Imported by ``edges`` and ``contexts``.
+Imported by ``edges``, ``contexts``, ``reasons`` and ``analysis``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 
 from graphdebug.analysis.apis import COMPILE, FIT, FUNCTION, canonical
 from graphdebug.analysis.facts import Block, Store, Use
-from graphdebug.analysis.names import Api, Made, Names
+from graphdebug.analysis.names import Names
 from graphdebug.analysis.scopes import Scope
+from graphdebug.analysis.values import Api, Made
 
 _SESSION = "tf.compat.v1.Session"
 
-_GRAPH_MODE = {"tensorflow.disable_eager_execution", "tensorflow.disable_v2_behavior"}
+GRAPH_MODE = "tf.compat.v1"
+"""What files in graph mode are said to be under."""
+
+_DISABLING = {"tensorflow.disable_eager_execution", "tensorflow.disable_v2_behavior"}
 _GRAPH_ONLY = {
     "tensorflow.Session",
     "tensorflow.InteractiveSession",
@@ -92,6 +96,7 @@ class _Reader:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.found = Switches()
+        self.switching = names.spelled(_CALLS)
         self.explicit = False
         self.on: set[str] = set()
         self.session: GraphBlock | None = None
@@ -108,6 +113,8 @@ class _Reader:
             self.found.off[path].certain = False
         if not self.found.graph and not self.explicit:
             self.found.graph = self.session
+        if self.found.graph:
+            self.found.blocks.clear()  # all of the file is under one
         return self.found
 
     def block(self, scope: Scope, block: Block) -> None:
@@ -142,17 +149,17 @@ class _Reader:
             self.found.fits = True
         elif use.last == "compile":
             self.compile(scope, use)
-        elif use.last in _CALLS:
+        elif use.last in self.switching:
             for value in self.names.values(use.node.func, scope):
                 if isinstance(value, Api):
                     self.call(scope, use, canonical(value.path))
 
     def call(self, scope: Scope, use: Use, path: str) -> None:
         line = scope.line(use.node)
-        if path in _GRAPH_MODE:
-            self.found.graph = GraphBlock(line, line, "tf.compat.v1", line)
+        if path in _DISABLING:
+            self.found.graph = GraphBlock(line, line, GRAPH_MODE, line)
         elif path in _GRAPH_ONLY and not self.session and not _names_graph(use.node):
-            self.session = GraphBlock(line, line, "tf.compat.v1", line)
+            self.session = GraphBlock(line, line, GRAPH_MODE, line)
         elif path in _EAGER_FUNCTIONS:
             self.turn_off(scope, use, FUNCTION, "tf.config.run_functions_eagerly(True)", True)
         elif path == "torch.compiler.set_stance":
@@ -195,7 +202,7 @@ class _Reader:
 
 _CALLS = {
     path.rpartition(".")[2]
-    for path in (*_GRAPH_MODE, *_GRAPH_ONLY, *_EAGER_FUNCTIONS, "torch.compiler.set_stance")
+    for path in (*_DISABLING, *_GRAPH_ONLY, *_EAGER_FUNCTIONS, "torch.compiler.set_stance")
 }
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 from graphdebug.analysis.apis import canonical
 from graphdebug.analysis.facts import dotted
-from graphdebug.analysis.names import Api, Made, Names, Value, Wrapped
+from graphdebug.analysis.names import Names
 from graphdebug.analysis.scopes import Scope
+from graphdebug.analysis.values import Api, Made, Value, Wrapped
 
 NOTHING, TENSORS, TENSOR = 0, 1, 2
 """What is known of a value: nothing, a container of tensors, a tensor."""

@@ -11,7 +11,7 @@ import functools
 import socket
 import sys
 from collections.abc import Callable
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 problems: list[str] = []
@@ -29,33 +29,36 @@ def attached() -> bool:
         return False
 
 
-def stop_at(frame: FrameType, name: str) -> None:
-    """Stop in ``frame``, one of the user's, at its current line, as a breakpoint there would.
+def stop_at(frame: FrameType) -> None:
+    """Stop at the current line of ``frame``, one of the user's that is waiting for us to return.
 
-    Returns when the user goes on. A synthetic function at the frame's line asks for the stop, since
-    debuggers pass over frames that aren't the user's. (``debugpy.breakpoint`` in library code never
-    stops under justMyCode.)
+    Returns when the user goes on. Where nothing but frames of ours are in between, the stop is in the
+    frame itself. Else it is in a synthetic one above it, at the same line and with its locals: a
+    debugger stops where a line begins or a call of ours returns, and library code between would run on.
+    (``debugpy.breakpoint`` called from library code never stops under justMyCode.)
     """
     import debugpy
 
-    code = _stopper(frame.f_code.co_filename, frame.f_lineno, name)
-    FunctionType(code, frame.f_globals)(debugpy.breakpoint)
+    from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
+
+    code = frame.f_code
+    if _called_us(frame):
+        asking = synthetic.asks(code.co_filename, frame.f_lineno, code.co_name)
+        FunctionType(asking, frame.f_globals)(debugpy.breakpoint)
+        return
+    shown = {} if code.co_name == "<module>" else dict(frame.f_locals)
+    names = tuple(name for name in shown if name.isidentifier())
+    showing = synthetic.shows(code.co_filename, frame.f_lineno, code.co_name, names)
+    values = [shown[name] for name in names]
+    FunctionType(showing, frame.f_globals)(debugpy.breakpoint, *values)
 
 
-@functools.lru_cache(maxsize=256)
-def _stopper(filename: str, line: int, name: str) -> CodeType:
-    """The code of a function, at one line of a file, that calls its argument."""
-    import ast  # not before it's needed: this module is loaded at the start of each debuggee
-
-    module = ast.parse("def stop(__graphdebug_stop__): __graphdebug_stop__()")
-    for node in ast.walk(module):
-        if isinstance(node, (ast.stmt, ast.expr, ast.arg)):
-            node.lineno = node.end_lineno = line
-            node.col_offset = node.end_col_offset = 0
-    code = next(
-        item for item in compile(module, filename, "exec").co_consts if isinstance(item, CodeType)
-    )
-    return code.replace(co_name=name)
+def _called_us(frame: FrameType) -> bool:
+    """Whether the innermost frame that isn't graphdebug's is this one."""
+    inner: FrameType | None = sys._getframe(1)
+    while inner is not None and str(inner.f_globals.get("__name__")).startswith("graphdebug."):
+        inner = inner.f_back
+    return inner is frame
 
 
 def answer_without_delay() -> None:

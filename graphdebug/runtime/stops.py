@@ -46,7 +46,7 @@ class Stops:
             known.wait()
         self._waiting.pop(number, None)
         if answer[0]:
-            debugger.stop_at(frame, frame.f_code.co_name)
+            debugger.stop_at(frame)
 
     def resume(self, number: int, stop: bool) -> None:
         """The observer knows; the thread goes on, and stops if ``stop``."""

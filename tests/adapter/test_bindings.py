@@ -100,3 +100,28 @@ def test_helpers_in_other_files_are_corrected(start: Start, graphdebug_adapter: 
     assert event["breakpoint"]["message"].startswith("boundary: ")
     session.cont()
     assert session.wait_for_exit() == 0
+
+
+@pytest.mark.parametrize("just_my_code", [True, False])
+def test_a_batch_of_fit_stops_when_it_is_over(
+    start: Start, graphdebug_adapter: str, just_my_code: bool
+) -> None:
+    """Library code lies between the user's frame and the graph: the stop must not come later."""
+    path = program("bindings_keras.py")
+    session = start(graphdebug_adapter, timeout=120)
+    session.launch(program=path, breakpoints={path: [line(path, "call")]}, justMyCode=just_my_code)
+    done = []
+    while True:
+        stop = session.wait_for_stop()
+        frame = session.frame()
+        if stop.get("description") == "Graph boundary":
+            assert (frame["name"].rpartition(".")[2], frame["line"]) == ("train", line(path, "fit"))
+            assert session.locals()["count"]["value"] == "3"
+            done.append(session.evaluate("int(model.optimizer.iterations.numpy())")["result"])
+        else:
+            assert "symbolic" in stop["text"]
+        session.request("continue", threadId=stop["threadId"])
+        if len(done) == 3:
+            break
+    assert session.wait_for_exit() == 0
+    assert done == ["1", "2", "3"]

@@ -58,11 +58,7 @@ def compiled():
         torch._dynamo.utils.counters.clear()
         print(torch.compile(broken, backend=backend)(x).item().hex(), counters())
 
-        @torch.compile(backend=backend)
-        def step():
-            optimizer.step()
-
-        step()
+        torch.compile(optimizer.step, backend=backend)()
         print(counters())
 
 

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Named(torch.Tensor):
-    calls = []
+    calls = []  # noqa: RUF012
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
@@ -105,7 +105,12 @@ def copies():
     twin.load_state_dict(torch.load(file))
     optimizer = torch.optim.Adam(twin.parameters())
     again = pickle.loads(pickle.dumps(optimizer))
-    print("copies", len(pickle.dumps(model)), type(again).__name__, copy.deepcopy(optimizer).defaults["lr"])
+    print(
+        "copies",
+        len(pickle.dumps(model)),
+        type(again).__name__,
+        copy.deepcopy(optimizer).defaults["lr"],
+    )
     print("repr", model, torch.arange(3.0), str(twin[0].weight.shape))
 
 

@@ -21,7 +21,7 @@ def advance(x):
 def called():
     x = torch.ones(2)
     for _ in range(6):
-        x = advance(x)
+        x = advance(x)  # @caller
     return x
 
 
@@ -89,7 +89,7 @@ CELL = "while (a < b)[0]:\n    a += 2\n    b += 1\n"
 def cells():
     names = {"a": torch.Tensor([0]), "b": torch.Tensor([10])}
     for cell in (1, 2):
-        exec(compile(CELL, f"/tmp/cells/{cell}.py", "exec"), names)
+        exec(compile(CELL, f"/tmp/cells/{cell}.py", "exec"), names)  # @cell
         names["b"] = names["b"] + 3
     return names["a"]
 

@@ -39,7 +39,7 @@ def test_frames_cut_anywhere() -> None:
 
 def test_other_headers_and_case_are_accepted() -> None:
     parser = Parser()
-    parser.feed(b'content-length: 2\r\nContent-Type: application/vscode-jsonrpc\r\n\r\n{}')
+    parser.feed(b"content-length: 2\r\nContent-Type: application/vscode-jsonrpc\r\n\r\n{}")
     assert parser.next() == {}
 
 

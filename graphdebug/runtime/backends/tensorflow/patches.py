@@ -86,7 +86,8 @@ def wrapped(original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
     if not isinstance(function, FunctionType):
         raise HookUnfit(f"{original!r} is not a Python function")
     code = _code(function.__code__.co_filename, function.__code__.co_firstlineno)
-    namespace = {"original": original, "before": hook.before, "after": hook.after}
+    namespace: dict[str, Any] = {"original": original, "before": hook.before, "after": hook.after}
+    namespace["__name__"] = __name__  # by which debuggers know it for ours and pass over it
     return functools.wraps(original)(FunctionType(code, namespace, function.__name__))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,8 +22,9 @@ from graphdebug.runtime.backends.torch.backward import observed_engine
 from graphdebug.runtime.backends.torch.compiled import CompiledCalls, Visible
 from graphdebug.runtime.backends.torch.forward import ForwardMode
 from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init, step_hooks
-from graphdebug.runtime.backends.torch.patches import Patches
+from graphdebug.runtime.backends.torch.patches import Patches, unmark
 from graphdebug.runtime.backends.torch.trail import LEVELS, NODES, OFF, Trail
+from graphdebug.runtime.backends.torch.warned import WarningPlaces
 
 if TYPE_CHECKING:
     from graphdebug.runtime.boot import Runtime
@@ -38,6 +40,14 @@ _NEEDED = (
     "DisableTorchFunction",
 )
 """The private parts of ``torch._C`` that everything here stands on."""
+
+_TRACERS = (
+    (torch.jit._trace, "_trace_impl", "func"),
+    (torch.jit._trace, "trace_module", "mod"),
+    (torch.jit, "trace_module", "mod"),
+    (torch.jit._trace, "_get_trace_graph", "f"),
+)
+"""They note the innermost Python line of each operation, which would be ours."""
 
 
 class _Thread:
@@ -75,6 +85,7 @@ class TorchBackend(Backend):
         self._visible = Visible(self._put_in, self._take_out)
         self._compiled: CompiledCalls | None = None
         self._step_hooks = step_hooks(self)
+        self._warnings = WarningPlaces(ForwardMode.__torch_function__.__code__, self.fail)
         self._original = torch.overrides.has_torch_function
         self._has_torch_function = self._unaware(self._original)
 
@@ -107,17 +118,21 @@ class TorchBackend(Backend):
         def init(original: Any) -> Any:
             return observed_init(original, self)
 
-        self._part("backward passes", torch.autograd.graph, "_engine_run_backward", engine)
-        self._part("backward passes", torch.autograd, "_engine_run_backward", engine)
-        self._part("optimizers", torch.optim.Optimizer, "__init__", init)
+        for module in (torch.autograd.graph, torch.autograd):
+            self._part("backward passes", module, "_engine_run_backward", engine, ("t_outputs",))
+        self._part("optimizers", torch.optim.Optimizer, "__init__", init, ("self", "params"))
+        for module, name, parameter in _TRACERS:
+            self._part("what is traced", module, name, self._unobserved, (parameter,))
         self._put_in()
         self._compiled = CompiledCalls(self, self._visible)
+        self._warnings.install()
         self.trail()
 
     def remove(self) -> None:
         """Take every hook out, from this thread at once, from others when they come by."""
         self._active = False
         self._patches.restore()
+        self._warnings.remove()
         if self._compiled is not None:
             self._compiled.remove()
         self._take_out()
@@ -143,12 +158,18 @@ class TorchBackend(Backend):
         if thread is not None:
             thread.trail.finish()
 
-    def _part(self, what: str, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+    def _part(
+        self,
+        what: str,
+        owner: Any,
+        name: str,
+        wrap: Callable[[Any], Any],
+        parameters: Sequence[str],
+    ) -> None:
         try:
-            parameters = ("t_outputs",) if name.startswith("_engine") else ("self", "params")
             self._patches.replace(owner, name, parameters, wrap)
         except HookUnfit as error:
-            self.reason = "; ".join(filter(None, (self.reason, f"{what} aren't seen: {error}")))
+            self.reason = "; ".join(filter(None, (self.reason, f"{what} isn't seen: {error}")))
 
     def _put_in(self) -> None:
         if not self._active:
@@ -175,30 +196,47 @@ class TorchBackend(Backend):
         """
 
         def has_torch_function(relevant_args: Any) -> bool:
-            thread = getattr(self._local, "thread", None)
-            taken_off = thread is not None and modes.take_off(thread.trail.mode)
-            try:
+            with self._without_mode():
                 return original(relevant_args)
-            finally:
-                if taken_off:
-                    modes.put_on(thread.trail.mode)
 
         return has_torch_function
+
+    def _unobserved(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, run without the mode."""
+
+        @functools.wraps(original)
+        def unobserved(*args: Any, **kwargs: Any) -> Any:
+            with self._without_mode():
+                try:
+                    return original(*args, **kwargs)
+                except BaseException as error:
+                    unmark(error)
+                    raise
+
+        return unobserved
 
     def _quiet(self, original: Callable[..., None]) -> Callable[..., None]:
         """``zero_grad`` without the mode, which would see it look at every gradient."""
 
         @functools.wraps(original)
         def zero_grad(self_: Any, set_to_none: bool = True) -> None:
-            thread = getattr(self._local, "thread", None) if set_to_none else None
-            taken_off = thread is not None and modes.take_off(thread.trail.mode)
-            try:
-                original(self_, set_to_none)
-            finally:
-                if taken_off:
-                    modes.put_on(thread.trail.mode)
+            if not set_to_none:
+                return original(self_, set_to_none)
+            with self._without_mode():
+                return original(self_, set_to_none)
 
         return zero_grad
+
+    @contextmanager
+    def _without_mode(self) -> Iterator[None]:
+        thread = getattr(self._local, "thread", None)
+        mode = thread.trail.mode if thread is not None else None
+        taken_off = mode is not None and modes.take_off(mode)
+        try:
+            yield
+        finally:
+            if taken_off:
+                modes.put_on(mode)
 
     # -- what the hooks use
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
 from graphdebug.runtime.backends.torch.records import Executed, Pass, executed, infos
 from graphdebug.runtime.backends.torch.trail import NODES, OFF, VALUES, Pending, Trail, clock
@@ -35,8 +37,9 @@ def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Call
             return original(t_outputs, *args, **kwargs)
         try:
             result = original(t_outputs, *args, **kwargs)
-        except BaseException:
+        except BaseException as error:
             run.end(failed=True)
+            unmark(error)
             raise
         run.end()
         return result
@@ -77,7 +80,7 @@ class _Run:
     def _follow(self, outputs: Any, inputs: Any) -> None:
         trail = self._trail
         nodes, signature = _walk(outputs, trail.base)
-        asked = tuple(_marks(inputs, nodes, trail.base))
+        asked = tuple(_marks(inputs, nodes))
         key = (self._called, signature, bool(self._differentiated), asked)
         event = trail.at.follow(key)
         if event is None or trail.level == VALUES:
@@ -212,17 +215,21 @@ def _walk(outputs: Any, base: int) -> tuple[list[Any], tuple[int, ...]]:
 def _root(output: Any) -> Any:
     if isinstance(output, torch.Tensor):
         with torch._C.DisableTorchFunction():
-            if output.grad_fn is not None or not output.requires_grad:
-                return output.grad_fn
-            return torch.autograd.graph._get_grad_fn_or_grad_acc(output)
+            return output.grad_fn
     return output.node
 
 
-def _marks(inputs: Any, nodes: list[Any], base: int) -> Any:
-    """Which nodes the gradients are asked for of."""
+def _marks(inputs: Any, nodes: list[Any]) -> Iterator[int]:
+    """Which nodes the gradients are asked for of; -1 for one that isn't reached."""
+    if not inputs:
+        return
+    leaves = {id(node.variable): at for at, node in enumerate(nodes) if hasattr(node, "variable")}
     for item in inputs:
         node = _root(item)
-        yield nodes.index(node) if node in nodes else -1
+        if node is None:
+            yield leaves.get(id(item), -1)
+        else:
+            yield nodes.index(node) if node in nodes else -1
 
 
 def _links(nodes: list[Any], base: int) -> list[int]:
@@ -252,7 +259,7 @@ _NOWHERE = Place((), False, False)
 
 def _place() -> Place:
     """Where the engine was called."""
-    frame = sys._getframe(3)
+    frame: FrameType | None = sys._getframe(3)
     while frame is not None and frame.f_globals.get("__name__", "").startswith(__package__):
         frame = frame.f_back
     return place(frame)

@@ -49,7 +49,7 @@ class CompiledCalls:
         def set_eval_frame(callback: Any) -> Any:
             if callback is None:
                 prior = original(None)
-                if visible.hidden:
+                if prior is not None and visible.hidden:
                     end()
                 return prior
             begin(sys._getframe(1))

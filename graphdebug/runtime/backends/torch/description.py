@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphdebug.protocol.model import Node, Source, Tensor
+from graphdebug.runtime.backends.torch.positions import USER_FILES
 from graphdebug.runtime.backends.torch.records import Event, Executed, Op, Pass, TensorInfo
 from graphdebug.runtime.frames import source_at
 
@@ -102,13 +103,12 @@ class _Description:
         by the first operation within.
         """
         op = next((op for op in self._ops if op.seq_from > executed.seq), None)
-        if op is None or op.code is None:
+        codes = [code for code, _ in op.around] if op is not None else []
+        if op is None or executed.forward_code not in codes:
             return None
-        stack = (*op.around, (op.code, op.lasti))
-        for outer, inner in zip(stack, stack[1:], strict=False):
-            if inner[0] is executed.forward_code:
-                return source_at(*outer)
-        return None
+        outside = op.around[: codes.index(executed.forward_code)]
+        callers = [at for at in outside if USER_FILES[at[0].co_filename]]
+        return source_at(*callers[-1]) if callers else None
 
     def _iteration(self, key: Any) -> int:
         self._seen[key] += 1
@@ -120,9 +120,9 @@ def _device(*groups: tuple[TensorInfo, ...]) -> str:
 
 
 def _tensors(infos: tuple[TensorInfo, ...], values: tuple[Any, ...] | None) -> tuple[Tensor, ...]:
-    return tuple(
-        _tensor(item, values[place] if values else None) for place, item in enumerate(infos)
-    )
+    if values is None or len(values) != len(infos):  # it changed its own arguments
+        values = (None,) * len(infos)
+    return tuple(_tensor(item, value) for item, value in zip(infos, values, strict=True))
 
 
 def _tensor(item: TensorInfo, value: Any) -> Tensor:

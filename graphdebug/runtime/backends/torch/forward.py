@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from types import MethodWrapperType
 from typing import Any
 
@@ -11,13 +10,17 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from graphdebug.runtime.backends.torch.modes import leave_soon
+from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.records import Op, TensorInfo, executed
 from graphdebug.runtime.backends.torch.trail import NODES, PLAIN, VALUES, Trail, clock, sequence
 from graphdebug.runtime.backends.torch.values import read
 
 _C = torch._C
+_Tensor: Any
+_Parameter: Any
 _Tensor, _Parameter = PLAIN
 _tracing = _C._get_tracing_state
+_dispatch_modes = _C._len_torch_dispatch_stack
 _frame = sys._getframe
 
 _SEEN = (torch.Tensor, tuple, list)
@@ -45,20 +48,25 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
         super().__init__()
         self.trail = trail
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation, then see what it did."""
         trail = self.trail
         if trail.level < NODES:
             leave_soon(self)
-            return func(*args, **kwargs) if kwargs else func(*args)
-        given = read((args, kwargs)) if trail.level == VALUES else None
+        given = None
+        if trail.level == VALUES:
+            given = read((args, tuple((kwargs or {}).values())))
         before = sequence()
         start = clock()
-        result = func(*args, **kwargs) if kwargs else func(*args)
+        try:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+        except BaseException as error:
+            unmark(error)
+            raise
         ns = clock() - start
         made = result
+        if trail.level < NODES:
+            return result
         if type(made) is not _Tensor:
             if made is None and func in _WRITERS:
                 made = args[0]
@@ -87,6 +95,7 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
         base, expected = trail.base, trail.at.next
         if (
             type(expected) is Op
+            and not _dispatch_modes()  # one might have put symbols into the shapes
             and expected.func is func
             and expected.seq_to == after - base
             and expected.seq_from == before - base
@@ -115,10 +124,11 @@ def _same(expected: Op, args: Any, kwargs: Any, result: Any) -> bool:
 
     Tensors without a shape of their own, such as nested ones, and subclasses never are.
     """
-    if type(result) is not expected.kind or not expected.plain:
+    kind = type(result)
+    if kind is not expected.kind or not expected.plain:
         return False
     try:
-        if type(result) is _Tensor:
+        if kind is _Tensor:
             if (
                 result.shape != expected.outputs[0].shape
                 or result.dtype is not expected.outputs[0].dtype

@@ -143,8 +143,8 @@ def observed_init(original: Callable[..., None], backend: TorchBackend) -> Calla
     """``Optimizer.__init__``, which tells that the program's steps are an optimizer's."""
 
     @functools.wraps(original)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
         backend.optimizers.add(self)
         original(self, *args, **kwargs)
 
-    return __init__
+    return init

@@ -48,6 +48,15 @@ class Patches:
                 setattr(owner, name, original)
 
 
+def unmark(error: BaseException) -> None:
+    """Take the calling frame out of the traceback of an error that it is about to let through.
+
+    A bare ``raise`` then adds none (in Python 3.10 it does).
+    """
+    if error.__traceback__ is not None:
+        error.__traceback__ = error.__traceback__.tb_next
+
+
 class WhenImported(importlib.abc.MetaPathFinder):
     """Calls a function once a module has been imported; now, if it has been."""
 
@@ -71,7 +80,7 @@ class WhenImported(importlib.abc.MetaPathFinder):
         finally:
             self._busy = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self)
+            spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]
         return spec
 
     def done(self, module: ModuleType) -> None:

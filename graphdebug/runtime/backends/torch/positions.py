@@ -34,6 +34,29 @@ class Place(NamedTuple):
         return tuple(item for item in self.stack if USER_FILES[item[0].co_filename])
 
 
+class Loop(NamedTuple):
+    """A loop of the user's that the program went round in."""
+
+    depth: int
+    """Which frame of the stack it is in."""
+    code: CodeType
+    begin: int
+    end: int
+    """Its first instruction, and the one that jumps there."""
+
+    def holds(self, now: Place) -> bool:
+        """Whether the program is still within."""
+        if len(now.stack) <= self.depth:
+            return False
+        code, offset = now.stack[self.depth]
+        return code is self.code and self.begin <= offset <= self.end
+
+    def tests(self, now: Place) -> bool:
+        """Whether the program only looks if it goes round once more."""
+        code, offset = now.stack[self.depth]
+        return _canonical(code, offset) < self.begin
+
+
 class _UserFiles(dict[str, bool]):
     """``is_user_file`` as fast as a look-up gets."""
 
@@ -84,17 +107,33 @@ def comes_round(before: Place, now: Place) -> bool:
     for (code, offset), (code_now, offset_now) in zip(before.stack, now.stack, strict=False):
         if code is not code_now:
             return False
-        within = within or (code.co_name == "_call_impl" and _is(code.co_filename, "torch/nn/"))
-        loops = _in_loop(code, offset_now)
-        origin, origin_now = _canonical(code, offset), _canonical(code, offset_now)
+        within = within or _calls_module(code)
+        loops = bool(_loops_around(code, offset_now))
         if within or not USER_FILES[code.co_filename]:
-            if loops or _in_loop(code, offset):
+            if loops or _loops_around(code, offset):
                 return False
         else:
             repeats = loops
+        origin, origin_now = _canonical(code, offset), _canonical(code, offset_now)
         if origin != origin_now:
             return origin_now < origin
     return repeats and len(before.stack) == len(now.stack) and before.direct and now.direct
+
+
+def loop_around(now: Place) -> Loop | None:
+    """The innermost loop of the program's; those within modules aren't."""
+    found = None
+    for depth, (code, offset) in enumerate(now.stack):
+        if _calls_module(code):
+            break
+        loops = _loops_around(code, offset)
+        if loops and USER_FILES[code.co_filename]:
+            found = Loop(depth, code, *loops[-1])
+    return found
+
+
+def _calls_module(code: CodeType) -> bool:
+    return code.co_name == "_call_impl" and _is(code.co_filename, "torch/nn/modules/module.py")
 
 
 def _canonical(code: CodeType, offset: int) -> int:
@@ -106,8 +145,9 @@ def _canonical(code: CodeType, offset: int) -> int:
 
 
 @functools.lru_cache(maxsize=4096)
-def _in_loop(code: CodeType, offset: int) -> bool:
-    return any(begin <= offset <= end for begin, end in _loops(code))
+def _loops_around(code: CodeType, offset: int) -> tuple[tuple[int, int], ...]:
+    """The loops that an instruction is in, the innermost last."""
+    return tuple(sorted((begin, end) for begin, end in _loops(code) if begin <= offset <= end))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -137,7 +177,7 @@ def _copies(code: CodeType) -> dict[int, int]:
         alike.setdefault(key, []).append(offset)
     copies = {}
     for offset, key in instructions:
-        begin = max((begin for begin, end in loops if begin <= offset <= end), default=0)
+        begin = max((begin for begin, _ in _loops_around(code, offset)), default=0)
         earlier = [other for other in alike[key] if other < begin]
         if earlier:
             copies[offset] = earlier[-1]

@@ -77,7 +77,7 @@ class Event:
             path = self.path()
             passes = [event.executed for event in path if isinstance(event, Pass)]
             ops = [event for event in path if isinstance(event, Op)]
-            made = [*ops, *itertools.chain.from_iterable(passes)]
+            made: list[Op | Executed] = [*ops, *itertools.chain.from_iterable(passes)]
             found = dict.fromkeys(str(item.device) for one in made for item in one.outputs)
             calls = [op.op_type for op in ops if op.phase == "forward"]
             compiled = calls == [COMPILED]
@@ -123,7 +123,7 @@ class Op(Event):
     hops: int
     """How many frames outside of its caller that is."""
     around: tuple[tuple[CodeType, int], ...]
-    """The user's positions further out, innermost last; only where a custom Function may be one."""
+    """All positions, innermost last; only where it may be the first in a custom Function."""
     seq_from: int
     seq_to: int
     """The sequence numbers of the autograd Nodes that it made, counted from the step's first."""
@@ -181,9 +181,6 @@ class Update(Event):
 def info(tensor: Any) -> TensorInfo:
     """Describe a tensor, without touching its data."""
     try:
-        if type(tensor) is torch.Tensor or type(tensor) is torch.nn.Parameter:
-            shape = tensor.shape
-            return TensorInfo(shape, tensor.dtype, tensor.device, tensor.requires_grad)
         # A subclass may override even ``shape``; the base class's answer is the same.
         with torch._C.DisableTorchFunction():
             shape = tuple(size if type(size) is int else -1 for size in tensor.shape)
@@ -196,7 +193,7 @@ def info(tensor: Any) -> TensorInfo:
 def _open(tensor: Any) -> tuple[int, ...]:
     """The shape of a tensor that has no fixed one: nested, or not initialized yet."""
     try:
-        return (-1,) * tensor.dim()
+        return (-1,) * int(tensor.dim())
     except Exception:
         return (-1,)
 
@@ -208,9 +205,6 @@ def tensors(value: Any, depth: int = 3) -> Iterator[Any]:
     elif depth and isinstance(value, (tuple, list)):
         for item in value:
             yield from tensors(item, depth - 1)
-    elif depth and type(value) is dict:
-        for item in value.values():
-            yield from tensors(item, depth - 1)
 
 
 def infos(value: Any) -> tuple[TensorInfo, ...]:
@@ -221,10 +215,16 @@ def infos(value: Any) -> tuple[TensorInfo, ...]:
 def executed(value: Any) -> bool:
     """Whether a result holds tensors, and an operation that ran made it.
 
-    Fake tensors are what compilers and exporters run a program on to see what it would do.
+    Fake tensors, and shapes of symbols, are what compilers and exporters run a program on to see what
+    it would do.
     """
     first = next(tensors(value), None)
-    return first is not None and type(first).__name__ not in _NOT_RUN
+    if first is None or type(first).__name__ in _NOT_RUN:
+        return False
+    if not torch._C._len_torch_dispatch_stack():
+        return True
+    kind = type(first)
+    return kind not in (torch.Tensor, torch.nn.Parameter) or -1 not in info(first).shape
 
 
 _NOT_RUN = ("FakeTensor", "FunctionalTensor")

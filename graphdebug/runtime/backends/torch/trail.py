@@ -19,7 +19,14 @@ import torch
 from graphdebug.protocol.model import Phase, Source, StepKind
 from graphdebug.runtime.backends.torch import naming
 from graphdebug.runtime.backends.torch.description import describe
-from graphdebug.runtime.backends.torch.positions import Place, comes_round, place, position
+from graphdebug.runtime.backends.torch.positions import (
+    Loop,
+    Place,
+    comes_round,
+    loop_around,
+    place,
+    position,
+)
 from graphdebug.runtime.backends.torch.records import COMPILED, Event, Op, infos, tensors
 from graphdebug.runtime.frames import source_at
 
@@ -83,6 +90,9 @@ class Trail:
         self.values: list[Any] = []
         self.pending: Pending | None = None
         self.place: Place | None = None
+        self.loop: Loop | None = None
+        self.iteration: Source | None = None
+        self.in_body = False
         self.updating = 0
         self.in_backward = 0
         self.after_backward = False
@@ -99,28 +109,46 @@ class Trail:
 
         ``before`` and ``after`` are autograd's sequence numbers around it.
         """
-        pending = self.pending
         if self.updating or self.in_backward:
             return
-        if pending is None:
-            if self.backend.trains() and torch.is_grad_enabled():
-                self.place = None
-                return
-            if func is not COMPILED and next(tensors(args), None) is None:
-                return
+        if func is not COMPILED and next(tensors(args), None) is None and not self.pending:
+            return
+        watching = not (self.backend.trains() and torch.is_grad_enabled())
+        if not (watching or self.pending or self.loop):
+            self.place = None
+            return
         now = place(frame, naming.name(func))
         if not now.counts:
             return
-        if pending is not None:
-            made_nodes = after > before and not pending.differentiated
+        if self.pending is not None:
+            pending = self.pending
+            made_nodes = after > pending.seq and not pending.differentiated
             if made_nodes or comes_round(pending.place, now):
-                self.close_pending(before)
+                self.close_pending(before if pending.differentiated else pending.seq)
                 self.place = now
-            return
-        last, self.place = self.place, now
-        if last is not None and comes_round(last, now):
-            self.close("iteration", source_at(*now.user[-1]), base=before)
+        else:
+            self._go_round(now, before, watching)
+
+    def _go_round(self, now: Place, before: int, watching: bool) -> None:
+        """Close the step if it was an iteration, and another begins or the loop is left."""
+        if self.loop is not None and not self.loop.holds(now):
+            self.close_iteration(before)
+        last, self.place = self.place, now if watching else None
+        if last is not None and watching and comes_round(last, now):
+            self.loop, self.in_body = loop_around(now), True
+            at = now.stack[self.loop.depth] if self.loop is not None else now.user[-1]
+            self.iteration = source_at(*at)
+            self.close_iteration(before, again=True)
             self.place = now
+        if self.loop is not None and not self.loop.tests(now):
+            self.in_body = True
+
+    def close_iteration(self, base: int | None = None, again: bool = False) -> None:
+        """An iteration is over; ``again`` where another one has begun."""
+        loop = self.loop
+        if self.in_body:
+            self.close("iteration", self.iteration, base=base)
+        self.loop, self.in_body = loop if again else None, False
 
     def add(
         self,
@@ -134,7 +162,8 @@ class Trail:
         name: str = "",
     ) -> bool:
         """Add an operation that the expected one isn't; whether there was room."""
-        inputs, outputs = infos((args, kwargs)), infos(result)
+        given = (args, tuple(kwargs.values())) if kwargs else (args,)
+        inputs, outputs = infos(given), infos(result)
         name = name or naming.name(func)
         func = func if func is COMPILED or _outlives(func) else name
         code, lasti, hops = position(frame)
@@ -151,7 +180,7 @@ class Trail:
             op.code, op.lasti, op.seq_from, op.seq_to = code, lasti, seq_from, seq_to
             op.around = self._around(frame, seq_from)
             op.inputs, op.outputs, op.kind, op.hops = inputs, outputs, type(result), hops
-            op.plain = all(type(item) in PLAIN for item in tensors((args, kwargs, result)))
+            op.plain = all(type(item) in PLAIN for item in tensors((*given, result)))
             op.phase = self._phase(seq_to > seq_from)
             self.remember(self.at, key, op)
         assert isinstance(found, Op)
@@ -209,8 +238,8 @@ class Trail:
         if self._grown > EVENTS_LIMIT:
             self.root, self._grown = Event(None), 0
         self.at, self.values = self.root, []
-        self.pending = self.place = None
-        self.after_backward = False
+        self.pending = self.place = self.loop = None
+        self.after_backward = self.in_body = False
         self.level = self.wanted
         self.partial = self.level >= NODES and not self.on
 
@@ -218,8 +247,8 @@ class Trail:
         """Begin again, in the middle of a step, when the level has been raised from OFF."""
         self.level, self.partial = self.wanted, True
         self.at, self.values, self.base = self.root, [], sequence()
-        self.pending = self.place = None
-        self.after_backward = False
+        self.pending = self.place = self.loop = None
+        self.after_backward = self.in_body = False
         self._started = clock()
 
     def finish(self) -> None:
@@ -228,6 +257,8 @@ class Trail:
             return
         if self.pending is not None:
             self.close_pending()
+        elif self.in_body:
+            self.close_iteration()
         elif not self.steps and self.at is not self.root:
             first = next((event for event in self.at.path() if isinstance(event, Op)), None)
             source = source_at(first.code, first.lasti) if first and first.code else None
@@ -243,13 +274,13 @@ class Trail:
         return "optimizer" if self.after_backward and not torch.is_grad_enabled() else "forward"
 
     def _around(self, frame: FrameType | None, seq_from: int) -> tuple[tuple[CodeType, int], ...]:
-        """The frames around, where a Node was made that no operation seen so far made."""
+        """All positions, where a Node was made that no operation seen so far made."""
         last = self.at
         while not isinstance(last, Op) and last.parent is not None:
             last = last.parent
-        if isinstance(last, Op) and last.seq_to == seq_from and not last.around:
+        if isinstance(last, Op) and last.seq_to == seq_from:
             return ()
-        return place(frame).user[:-1]
+        return place(frame).stack
 
 
 def _outlives(func: Any) -> bool:
