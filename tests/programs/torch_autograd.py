@@ -42,7 +42,7 @@ def retained():
 
 
 def double():
-    (g,) = torch.autograd.grad((w @ w).sin().sum(), w, create_graph=True)
+    (g,) = torch.autograd.grad((w @ w).sin().sum(), w, create_graph=True)  # @double
     g.pow(2).sum().backward()
     show("double", w.grad)
 
@@ -58,7 +58,7 @@ def checkpointed(a):
 
 def checkpoints():
     for reentrant in (False, True):
-        checkpoint(checkpointed, w, use_reentrant=reentrant).sum().backward()
+        checkpoint(checkpointed, w, use_reentrant=reentrant).sum().backward()  # @checkpoint
         show("checkpoint", w.grad)
 
 

@@ -10,11 +10,13 @@ What a step is
     optimizer, backward passes are collected until it steps, as with accumulated gradients.
 (c) In a loop with neither, each iteration is a step, named ``iteration``, of the innermost loop that
     calls an operation on a tensor. A program that trains has such steps under ``no_grad`` and
-    ``inference_mode`` only. Loops in constructors and in data loaders don't count. The loop is found
-    by the positions of the user's frames: it has come round when the first position that differs from
+    ``inference_mode`` only. Loops in constructors, data loaders and modules don't count. It is found by
+    the positions of the user's frames: it has come round when the first position that differs from
     that of the operation before lies further back. What comes after the last iteration belongs to the
     step that follows, if one does.
 (d) A program that makes no step at all makes one when it ends, named ``program``.
+
+With ``capture: "steps"`` no operation is looked at, so there are (a) and (b) alone.
 
 What a node is
 --------------
@@ -28,7 +30,9 @@ What isn't seen
 ---------------
 What other threads do before their first backward pass or optimizer step; what scripted functions do;
 operations on fake tensors, and under ``jit.trace``; what runs in a compiled function, an optimizer's
-step included.
+step included; ``zero_grad`` that sets gradients to None. A step of torch's own optimizers that was
+the same twice is taken for granted as long as the same parameters have gradients and the settings but
+the learning rate stay; every 64th is looked at again.
 """
 
 from __future__ import annotations
@@ -43,6 +47,6 @@ if TYPE_CHECKING:
 
 def backend(runtime: Runtime) -> Backend:
     """The backend for PyTorch."""
-    from graphdebug.runtime.backends.torch.backend import TorchBackend
+    from graphdebug.runtime.backends.torch.observer import TorchBackend
 
     return TorchBackend(runtime)

@@ -21,7 +21,7 @@ from graphdebug.runtime.backends.torch.values import read
 from graphdebug.runtime.frames import source_at
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.backends.torch.backend import TorchBackend
+    from graphdebug.runtime.backends.torch.observer import TorchBackend
 
 _LEAF = 1 << 63
 """AccumulateGrad has the highest sequence number there is: it was made by no operation."""

@@ -15,7 +15,7 @@ from graphdebug.runtime.backends.torch.records import COMPILED
 from graphdebug.runtime.backends.torch.trail import NODES, VALUES, Aside, Trail, clock, sequence
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.backends.torch.backend import TorchBackend
+    from graphdebug.runtime.backends.torch.observer import TorchBackend
 
 
 class CompiledCalls:

@@ -71,6 +71,7 @@ def leave_soon(mode: Any) -> None:
         except TypeError:  # the interpreter ends
             gone = True
         if gone:
+            mode.trail.on = False
             set_profile(None)
 
     set_profile = sys.setprofile

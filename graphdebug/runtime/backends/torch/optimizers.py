@@ -15,7 +15,7 @@ from graphdebug.runtime.backends.torch.trail import NODES, OFF, Trail
 from graphdebug.runtime.frames import source_at
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.backends.torch.backend import TorchBackend
+    from graphdebug.runtime.backends.torch.observer import TorchBackend
 
 _TAKEN_FOR_GRANTED = frozenset(
     {"SGD", "Adam", "AdamW", "Adamax", "NAdam", "Adagrad", "Adadelta", "RMSprop", "Rprop"}

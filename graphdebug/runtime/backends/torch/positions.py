@@ -141,7 +141,19 @@ def _canonical(code: CodeType, offset: int) -> int:
 
     The compiler puts the test of a ``while`` loop before its body and once more behind it.
     """
-    return _copies(code).get(offset, offset)
+    start = _start(code, offset)
+    return _copies(code).get(start, start)
+
+
+@functools.lru_cache(maxsize=4096)
+def _start(code: CodeType, offset: int) -> int:
+    """The instruction that an offset is in: a frame that calls Python points behind the call."""
+    return max(at for at in _offsets(code) if at <= offset)
+
+
+@functools.lru_cache(maxsize=1024)
+def _offsets(code: CodeType) -> tuple[int, ...]:
+    return tuple(item.offset for item in dis.get_instructions(code))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -153,16 +165,26 @@ def _loops_around(code: CodeType, offset: int) -> tuple[tuple[int, int], ...]:
 @functools.lru_cache(maxsize=4096)
 def _calls(code: CodeType, offset: int, name: str) -> bool:
     """Whether the instruction is the operation ``name`` itself, not a function that goes on to it."""
-    return not dis.opname[code.co_code[offset]].startswith("CALL") or name in code.co_names
+    opcode = code.co_code[_start(code, offset)]
+    return not dis.opname[opcode].startswith("CALL") or name in code.co_names
 
 
 @functools.lru_cache(maxsize=4096)
 def _loops(code: CodeType) -> tuple[tuple[int, int], ...]:
-    """The loops of a function: where each begins, and the instruction that jumps there."""
+    """The loops of a function: where each begins, and the instruction that jumps there.
+
+    From Python 3.12 on exception handlers stand at the end of a function's code, whatever loop they
+    belong to, so what jumps from there into a loop isn't its end.
+    """
+    aside = len(code.co_code)
+    if sys.version_info >= (3, 12):
+        aside = min((item.target for item in dis.Bytecode(code).exception_entries), default=aside)
     return tuple(
         (item.argval, item.offset)
         for item in dis.get_instructions(code)
-        if item.opcode in _JUMPS and item.argval <= item.offset
+        if item.opcode in _JUMPS
+        and item.argval <= item.offset
+        and (item.argval < aside) == (item.offset < aside)
     )
 
 
@@ -193,10 +215,14 @@ def _instructions(code: CodeType) -> Iterator[tuple[int, Any]]:
             if None not in where:
                 yield item.offset, (where, item.opname)
     else:
-        line = None
+        line, begins = None, {begin for begin, _ in _loops(code)}
+        opened: set[int | None] = set()
         for item in dis.get_instructions(code):
             line = item.starts_line or line
-            yield item.offset, (line, item.opname, item.arg)
+            if item.offset in begins:
+                opened.add(line)
+            if line not in opened:  # a whole loop on one line can't be told from its test
+                yield item.offset, (line, item.opname, item.arg)
 
 
 @functools.cache

@@ -31,7 +31,7 @@ from graphdebug.runtime.backends.torch.records import COMPILED, Event, Op, infos
 from graphdebug.runtime.frames import source_at
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.backends.torch.backend import TorchBackend
+    from graphdebug.runtime.backends.torch.observer import TorchBackend
 
 OFF, STEPS, NODES, VALUES = range(4)
 LEVELS = {"off": OFF, "steps": STEPS, "nodes": NODES, "values": VALUES}

@@ -140,8 +140,9 @@ class TorchBackend(Backend):
             trail.level = trail.wanted = OFF
         thread = getattr(self._local, "thread", None)
         if thread is not None:
-            thread.trail.on = False
-            if not modes.take_out(thread.trail.mode):
+            if modes.take_out(thread.trail.mode):
+                thread.trail.on = False
+            elif thread.trail.on:
                 modes.leave_soon(thread.trail.mode)
 
     def configure(self) -> None:
@@ -254,8 +255,7 @@ class TorchBackend(Backend):
         if trail.level == OFF and trail.wanted != OFF:
             trail.wake()
         if trail.level < NODES:
-            if trail.on:
-                modes.take_out(trail.mode)
+            if trail.on and modes.take_out(trail.mode):
                 trail.on = False
         elif not trail.on and trail.aside is None:
             modes.put_under(trail.mode)

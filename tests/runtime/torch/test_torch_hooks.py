@@ -1,0 +1,191 @@
+"""Hooks that fail leave the program alone; hooks taken out leave torch as it was."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.markers import program
+from support.observer import Observation
+
+from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.runtime import AlertEvent, BackendEvent
+from graphdebug.runtime.recorder import Recorder
+
+pytestmark = pytest.mark.frameworks
+
+
+@pytest.mark.parametrize("where", ["operation", "pass", "node", "update", "step"])
+def test_an_error_of_ours_is_told_once_and_ends_the_observation(where: str) -> None:
+    path = program("torch_breaks_hook.py")
+    alone = subprocess.run([sys.executable, path, where], capture_output=True, text=True)
+    observed = Observation(path, where)
+    assert alone.returncode == 0, alone.stderr
+    assert (observed.stdout, observed.stderr) == (alone.stdout, alone.stderr)
+    (alert,) = [event.alert for event in observed.of(AlertEvent)]
+    assert alert.kind == "hook" and "LookupError: planted" in alert.message
+    assert [event.backend.active for event in observed.of(BackendEvent)] == [True, False]
+
+
+def test_nothing_of_a_step_stays_alive() -> None:
+    for steps, capture in ((20_000, "nodes"), (500, "values")):
+        observed = Observation(
+            program("torch_memory.py"),
+            str(steps),
+            configuration=Configuration(capture=capture),  # type: ignore[arg-type]
+        )
+        assert observed.returncode == 0, observed.stderr
+        assert observed.stdout.startswith("alive 0 0\n")
+        grown = re.search(r"^grown (-?\d+)$", observed.stdout, re.MULTILINE)
+        assert grown is not None and int(grown[1]) < 1 << 20
+        assert observed.of(AlertEvent) == []
+        assert len(observed.steps) == steps + 3
+
+
+class Listening:
+    """A runtime, as far as a backend needs one."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.recorder = Recorder(self._send)
+        self.configuration = Configuration()
+        self.errors: list[Exception] = []
+
+    def _send(self, event: Any, droppable: bool = False) -> bool:
+        self.sent.append(event)
+        return True
+
+    def give_up(self, backend: Any, what: str, error: Exception) -> None:
+        self.errors.append(error)
+
+    @property
+    def steps(self) -> int:
+        return sum(hasattr(event, "step") for event in self.sent)
+
+
+@pytest.fixture
+def torch() -> Any:
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture
+def listening() -> Listening:
+    return Listening()
+
+
+@pytest.fixture
+def backend(torch: Any, listening: Listening) -> Any:
+    from graphdebug.runtime.backends.torch import backend as make
+
+    made = make(listening)  # type: ignore[arg-type]
+    yield made
+    made.remove()
+
+
+def train(torch: Any, steps: int) -> None:
+    weight = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (weight - 1).pow(2).sum().backward()
+        optimizer.step()
+
+
+def hooked(torch: Any) -> dict[str, Any]:
+    """Everything that is hooked."""
+    import warnings
+
+    from torch.optim import optimizer
+
+    return {
+        "modes": torch._C._len_torch_function_stack(),
+        "engines": (torch.autograd._engine_run_backward, torch.autograd.graph._engine_run_backward),
+        "init": torch.optim.Optimizer.__init__,
+        "zero_grad": (torch.optim.Optimizer.zero_grad, torch.nn.Module.zero_grad),
+        "steps": (
+            dict(optimizer._global_optimizer_pre_hooks),
+            dict(optimizer._global_optimizer_post_hooks),
+        ),
+        "asks": torch.overrides.has_torch_function,
+        "traces": (torch.jit._trace._trace_impl, torch.jit.trace_module),
+        "dynamo": getattr(sys.modules.get("torch._dynamo.eval_frame"), "set_eval_frame", None),
+        "imports": list(sys.meta_path),
+        "warnings": warnings._showwarnmsg,  # type: ignore[attr-defined]
+    }
+
+
+def test_taken_out_hooks_leave_torch_as_it_was(
+    torch: Any, backend: Any, listening: Listening
+) -> None:
+    train(torch, 1)  # imports torch._dynamo
+    before = hooked(torch)
+    backend.install()
+    during = hooked(torch)
+    assert all(during[name] != before[name] for name in before if name != "imports")
+    train(torch, 3)
+    assert listening.steps == 3
+    backend.remove()
+    assert hooked(torch) == before
+    train(torch, 2)
+    assert (listening.steps, listening.errors) == (3, [])
+
+
+def test_what_is_recorded_can_be_changed_while_the_program_runs(
+    torch: Any, backend: Any, listening: Listening
+) -> None:
+    backend.install()
+    steps = 0
+    for capture in ("nodes", "steps", "off", "values", "nodes", "off", "nodes"):
+        listening.configuration = Configuration(capture=capture)  # type: ignore[arg-type]
+        backend.configure()
+        train(torch, 4)
+        steps += 0 if capture == "off" else 4
+        assert listening.steps == steps
+        if capture in ("nodes", "values"):
+            assert listening.sent[-1].graph is not None
+        if capture == "steps":
+            assert listening.sent[-1].graph is None
+    assert listening.errors == []
+
+
+def test_the_mode_leaves_a_program_that_only_calls_operations(
+    torch: Any, backend: Any, listening: Listening
+) -> None:
+    backend.install()
+    assert torch._C._len_torch_function_stack() == 1
+    listening.configuration = Configuration(capture="off")
+    backend.configure()
+    x = torch.ones(2)
+    for _ in range(2):
+        x.add(1)
+    assert torch._C._len_torch_function_stack() == 0
+    assert sys.getprofile() is None
+
+
+def test_a_torch_that_is_not_as_expected(
+    torch: Any, backend: Any, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(tensors: Any, *args: Any) -> None:
+        """Not what it used to be."""
+
+    monkeypatch.setattr(torch.autograd, "_engine_run_backward", other)
+    backend.install()
+    assert "backward passes" in backend.reason and "not (t_outputs)" in backend.reason
+    assert torch.autograd._engine_run_backward is other
+    backend.remove()
+    monkeypatch.undo()
+
+    from graphdebug.runtime.backends import HookUnfit
+    from graphdebug.runtime.backends.torch import backend as make
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "graphdebug.runtime.backends.torch.observer.torch._C",
+            SimpleNamespace(),
+        )
+        with pytest.raises(HookUnfit, match="torch has no _C"):
+            make(listening).install()  # type: ignore[arg-type]
