@@ -30,21 +30,11 @@ def promised_and_seen(
         for item, mark in zip(session.breakpoints[path], lines.values(), strict=True)
     }
     seen: Counter[tuple[str, str]] = Counter()
-    while True:
-        session.client.wait_until(
-            lambda: bool(
-                session.client.pending_events("stopped")
-                or session.client.pending_events("terminated")
-            ),
-            "a stop or the end",
-            120,
-        )
-        if not session.client.pending_events("stopped"):
-            return kinds, seen
-        stop = session.wait_for_stop()
+    while (stop := session.next_stop()) is not None:
         for id in stop["hitBreakpointIds"]:
             seen[ids[id], stop.get("description", "")] += 1
         session.request("continue", threadId=stop["threadId"])
+    return kinds, seen
 
 
 def test_torch(start: Start, graphdebug_adapter: str) -> None:

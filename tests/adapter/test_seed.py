@@ -14,18 +14,7 @@ pytestmark = pytest.mark.frameworks
 def stops(session: Session) -> list[dict[str, Any]]:
     """Continue through the program, and note what each stop shows."""
     seen = []
-    while True:
-        session.client.wait_until(
-            lambda: bool(
-                session.client.pending_events("stopped")
-                or session.client.pending_events("terminated")
-            ),
-            "a stop or the end",
-            120,
-        )
-        if not session.client.pending_events("stopped"):
-            return seen
-        stop = session.wait_for_stop()
+    while (stop := session.next_stop()) is not None:
         frame = session.request("stackTrace", threadId=stop["threadId"])["stackFrames"][0]
         scopes = {
             scope["name"]: session.request(
@@ -35,6 +24,7 @@ def stops(session: Session) -> list[dict[str, Any]]:
         }
         seen.append({**stop, "frame": frame, "scopes": scopes})
         session.request("continue", threadId=stop["threadId"])
+    return seen
 
 
 def test_torch_stops_in_each_iteration(start: Start, graphdebug_adapter: str) -> None:

@@ -208,13 +208,14 @@ class Session:
         self.thread = body["threadId"]
         return body
 
+    def next_stop(self) -> Message | None:
+        """The next ``stopped`` event, as ``wait_for_stop``; None where the program ends instead."""
+        self._wait_for_stop_or_end()
+        return self.wait_for_stop() if self.client.pending_events("stopped") else None
+
     def stops_again(self) -> bool:
         """Whether the program stops once more, or else ends; see ``wait_for_stop``."""
-        self._wait_for_stop_or_end()
-        if self.client.pending_events("stopped"):
-            self.wait_for_stop()
-            return True
-        return False
+        return self.next_stop() is not None
 
     def stack(self, thread: int | None = None, **arguments: Any) -> list[Message]:
         """The frames of the stopped thread, innermost first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends import HookUnfit
@@ -122,9 +123,9 @@ class EagerHook(GuardedHook):
             self.done(state)
         state.frame = None
 
+    @abstractmethod
     def done(self, call: Call) -> None:
         """It is over."""
-        raise NotImplementedError
 
 
 class GradientHook(EagerHook):
