@@ -14,7 +14,7 @@ from graphdebug.adapter.runtimes import Runtime, Runtimes, same_path
 from graphdebug.adapter.session import Session
 from graphdebug.adapter.steps import Steps, UnknownStep
 from graphdebug.protocol.model import Node
-from graphdebug.protocol.runtime import BoundaryEvent, ResumeArguments
+from graphdebug.protocol.runtime import BoundaryEvent, FlushArguments, ResumeArguments
 from graphdebug.transport.framing import Message
 
 LOOK_UP_SECONDS = 1.0
@@ -72,9 +72,9 @@ class Stops:
         """Say what kind of stop it is, once the place is known."""
         body = message["body"]
         self._remembered.forget()
-        if self._expected or self._observed():
+        if self._runtimes.here:
             try:
-                await asyncio.wait_for(self._annotate(body), LOOK_UP_SECONDS)
+                await asyncio.wait_for(self._look_up(body), LOOK_UP_SECONDS)
             except (asyncio.TimeoutError, asyncio.CancelledError, KeyError):
                 pass  # the stop matters more than what we could say of it
         self._session.to_client(message)
@@ -84,6 +84,12 @@ class Stops:
         self._frames.clear()
         self._remembered.forget()
         self._session.to_client(message)
+
+    async def _look_up(self, body: dict[str, Any]) -> None:
+        # What the program did before it stopped is known to the client when it hears of the stop.
+        await self._runtimes.tell("flush", FlushArguments())
+        if self._expected or self._observed():
+            await self._annotate(body)
 
     async def _annotate(self, body: dict[str, Any]) -> None:
         top = await self._top_frame(body["threadId"])

@@ -64,6 +64,11 @@ class SetBreakpointsArguments:
 
 
 @dataclass(frozen=True)
+class FlushArguments:
+    """``flush``: its answer comes after everything that was reported before it."""
+
+
+@dataclass(frozen=True)
 class ResumeArguments:
     """``resume``: answers a ``boundary`` event, whose thread waits for it."""
 
@@ -206,6 +211,7 @@ EVENTS: dict[str, type] = {
 REQUESTS: dict[str, type] = {
     "configure": ConfigureArguments,
     "setBreakpoints": SetBreakpointsArguments,
+    "flush": FlushArguments,
     "resume": ResumeArguments,
 }
 """Request names and the dataclasses of their arguments. Each is answered, with an empty body."""

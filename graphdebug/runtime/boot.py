@@ -42,6 +42,7 @@ class Runtime:
             {
                 "configure": self._configure,
                 "setBreakpoints": self._set_breakpoints,
+                "flush": lambda arguments: None,
                 "resume": lambda arguments: self.stops.resume(arguments.boundary, arguments.stop),
             },
         )

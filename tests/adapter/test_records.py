@@ -167,3 +167,14 @@ def test_the_state(stopped: Session) -> None:
     assert [(item["name"], item["active"]) for item in body["backends"]] == [("torch", True)]
     assert [rank["steps"] for rank in body["ranks"]] == [STEPS]
     assert body["dropped"] == 0
+
+
+def test_at_a_stop_every_step_before_it_is_known(start: Start, graphdebug_adapter: str) -> None:
+    """The runtime sends steps in batches; a stop may not overtake them."""
+    session = start(graphdebug_adapter, timeout=120)
+    session.launch(program=PATH, args=["20"], breakpoints={PATH: [line(PATH, "zero")]})
+    totals = []
+    while session.next_stop() is not None:
+        totals.append(session.request("graphdebugSteps")["total"])
+        session.cont()
+    assert totals == list(range(20))

@@ -9,7 +9,7 @@ layer = torch.nn.Linear(4, 3)
 optimizer = torch.optim.SGD(layer.parameters(), lr=0.01)
 inputs = torch.randn(8, 4)
 for step in range(int(sys.argv[1])):
-    optimizer.zero_grad()
+    optimizer.zero_grad()  # @zero
     output = layer(inputs)  # @forward
     loss = output.square().mean()  # @loss
     loss.backward()

@@ -123,7 +123,11 @@ def _events(events: list[Message], ids: _Ids) -> dict[str, list[Any]]:
         name = event["event"]
         if name == "output" and body.get("category") in _PROGRAM_OUTPUT:
             continue
-        if name == "debugpySockets" and "terminated" in found:
+        if name == "debugpySockets":
+            # The adapter, the launcher and the server open and close theirs in no defined order.
+            kinds = found.setdefault(name, [])
+            kinds += [kind for kind in _socket_kinds(body) if kind not in kinds]
+            kinds.sort()
             continue
         if name == "continued" and body.get("allThreadsContinued"):
             body = {key: value for key, value in body.items() if key != "threadId"}
@@ -131,6 +135,10 @@ def _events(events: list[Message], ids: _Ids) -> dict[str, list[Any]]:
         thread = f" {plain['threadId']}" if "threadId" in body else ""
         found.setdefault(name + thread, []).append(plain)
     return found
+
+
+def _socket_kinds(body: Message) -> list[list[Any]]:
+    return [[socket["host"], socket["internal"]] for socket in body["sockets"]]
 
 
 def _plain(value: Any, ids: _Ids, key: str = "") -> Any:
