@@ -108,6 +108,10 @@ class Lifecycle:
     def _name_unknown(self, arguments: dict[str, Any]) -> None:
         for sentence in configuration.unknown(arguments):
             self._session.output(sentence)
+        if self.configuration.static_graphs == "node":
+            self._session.output(
+                '"staticGraphs": "node" is not built yet; breakpoints in graphs stop at the boundary'
+            )
 
 
 def signal_name(code: int) -> str | None:
