@@ -164,7 +164,8 @@ class Session:
     def join(self, configuration: Message) -> Session:
         """A session of its own for a child process that the adapter announced, not started yet."""
         place = configuration["connect"]
-        child = Session(self.adapter, address=(place["host"], place["port"]))
+        # The port is debugpy's own with either adapter, and so are the habits at it.
+        child = Session("debugpy", address=(place["host"], place["port"]))
         self._children.append(child)
         return child
 
