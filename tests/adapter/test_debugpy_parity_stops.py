@@ -231,4 +231,5 @@ def test_threads_of_the_program(adapter: str, start: Start) -> None:
     assert s.wait_for_exit() == 0
     started = [e["threadId"] for e in s.transcript.events("thread") if e["reason"] == "started"]
     exited = [e["threadId"] for e in s.transcript.events("thread") if e["reason"] == "exited"]
-    assert len(started) == 3 and sorted(started) == sorted(exited)
+    # Of the main thread debugpy says so only sometimes, before the process is gone.
+    assert len(started) == 3 and set(started[1:]) <= set(exited) <= set(started)

@@ -40,6 +40,10 @@ _LISTS = {
 """What ``id`` is an id of in the objects of a list of that key."""
 
 
+MAIN_THREAD = 1
+"""debugpy's id for it."""
+
+
 def difference(first: Normal, second: Normal) -> str:
     """What stands in one of them only, as a diff; empty where they are the same."""
     a, b = (json.dumps(side, indent=1, sort_keys=True).splitlines() for side in (first, second))
@@ -123,6 +127,8 @@ def _events(events: list[Message], ids: _Ids) -> dict[str, list[Any]]:
         name = event["event"]
         if name == "output" and body.get("category") in _PROGRAM_OUTPUT:
             continue
+        if name == "thread" and body["reason"] == "exited" and body["threadId"] == MAIN_THREAD:
+            continue  # since Python 3.12 debugpy says so only sometimes before the process is gone
         if name == "debugpySockets":
             # The adapter, the launcher and the server open and close theirs in no defined order.
             kinds = found.setdefault(name, [])
