@@ -10,6 +10,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from graphdebug.transport.framing import (
     BodyError,
@@ -19,6 +20,9 @@ from graphdebug.transport.framing import (
     Parser,
     encode,
 )
+
+if TYPE_CHECKING:
+    from graphdebug.adapter.message_log import SessionLog
 
 CHUNK = 65536
 
@@ -35,14 +39,25 @@ class Connection(ABC):
     """Messages both ways. All methods are called on the loop.
 
     ``heard``: whether a message ever came, from more than a probe for an open port.
+    ``log``: where what passes is noted, if anywhere.
     """
 
     def __init__(self) -> None:
         self.heard = False
+        self.log: SessionLog | None = None
         self._parser = Parser()
 
     async def messages(self) -> AsyncIterator[Message | Fault]:
         """What comes, in order, until the other side closes or sends what isn't DAP."""
+        async for message in self._messages():
+            if self.log is not None:
+                if isinstance(message, Fault):
+                    self.log.fault(str(message))
+                else:
+                    self.log.message("client", message)
+            yield message
+
+    async def _messages(self) -> AsyncIterator[Message | Fault]:
         while data := await self._read():
             self._parser.feed(data)
             while True:
@@ -65,9 +80,15 @@ class Connection(ABC):
     async def _read(self) -> bytes:
         """Some bytes; none at the end."""
 
-    @abstractmethod
     def send(self, message: Message) -> None:
         """Queue a message; nothing happens after the other side has gone."""
+        if self.log is not None:
+            self.log.message("adapter", message)
+        self._send(encode(message))
+
+    @abstractmethod
+    def _send(self, data: bytes) -> None:
+        """Queue bytes; nothing happens after the other side has gone."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -91,9 +112,9 @@ class StreamConnection(Connection):
         except OSError:
             return b""
 
-    def send(self, message: Message) -> None:
+    def _send(self, data: bytes) -> None:
         if not self._writer.is_closing():
-            self._writer.write(encode(message))
+            self._writer.write(data)
 
     async def close(self) -> None:
         try:
@@ -148,8 +169,8 @@ class StdioConnection(Connection):
     async def _read(self) -> bytes:
         return await self._incoming.get()
 
-    def send(self, message: Message) -> None:
-        self._outgoing.put(encode(message))
+    def _send(self, data: bytes) -> None:
+        self._outgoing.put(data)
 
     async def close(self) -> None:
         self._outgoing.put(None)

@@ -8,13 +8,17 @@ import contextlib
 import json
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphdebug.adapter.connections import StdioConnection, StreamConnection, complain
 from graphdebug.adapter.serving import serve
 from graphdebug.commands.errors import CommandError
 
+if TYPE_CHECKING:
+    from graphdebug.adapter.message_log import MessageLog
+
 ENDPOINTS = "DEBUGPY_ADAPTER_ENDPOINTS"
+LOG_DIR = "DEBUGPY_LOG_DIR"
 
 
 def add(subparsers: Any) -> None:
@@ -26,7 +30,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=_port, help="port to listen on; stdio without it")
-    parser.add_argument("--log-dir", help="directory for debugpy's logs")
+    parser.add_argument("--log-dir", help="directory for logs: ours and debugpy's")
     parser.add_argument("--log-stderr", action="store_true", help="let debugpy log to stderr")
     parser.set_defaults(run=run)
 
@@ -37,11 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
         *(["--log-dir", arguments.log_dir] if arguments.log_dir else []),
         *(["--log-stderr"] if arguments.log_stderr else []),
     ]
-    if arguments.log_dir:
-        _make(arguments.log_dir)
+    log = _log(arguments.log_dir)
     if arguments.port is None:
-        return asyncio.run(_on_stdio(options))
-    return asyncio.run(_on_port(arguments.host, arguments.port, options))
+        return asyncio.run(_on_stdio(options, log))
+    return asyncio.run(_on_port(arguments.host, arguments.port, options, log))
 
 
 def _port(text: str) -> int:
@@ -51,18 +54,25 @@ def _port(text: str) -> int:
     return number
 
 
-def _make(directory: str) -> None:
+def _log(option: str | None) -> MessageLog | None:
+    """The log that the option asks for, or the variable that debugpy too takes it from."""
+    directory = option or os.environ.get(LOG_DIR)
+    if not directory:
+        return None
+    from graphdebug.adapter.message_log import MessageLog
+
     try:
-        os.makedirs(directory, exist_ok=True)
+        return MessageLog(directory)
     except OSError as error:
         raise CommandError(
             f'can\'t write logs to "{directory}": {error.strerror}',
-            "name another directory with --log-dir",
+            f"name another directory with {'--log-dir' if option else LOG_DIR}",
         ) from None
 
 
-async def _on_stdio(options: list[str]) -> int:
+async def _on_stdio(options: list[str], log: MessageLog | None) -> int:
     client = StdioConnection()
+    client.log = None if log is None else log.session()
     main = asyncio.current_task()
     assert main is not None
     with contextlib.suppress(NotImplementedError):
@@ -76,7 +86,7 @@ async def _on_stdio(options: list[str]) -> int:
     return code
 
 
-async def _on_port(host: str, port: int, options: list[str]) -> int:
+async def _on_port(host: str, port: int, options: list[str], log: MessageLog | None) -> int:
     """Serve clients side by side until none is left, as debugpy's adapter does, or told to end."""
     stop = asyncio.Event()
     clients = 0
@@ -84,6 +94,7 @@ async def _on_port(host: str, port: int, options: list[str]) -> int:
     async def client_came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal clients
         client = StreamConnection(reader, writer)
+        client.log = None if log is None else log.session()
         clients += 1
         try:
             await serve(client, options, leave_endpoints=False)

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from support.logs import LOG_DIR, check
 
 SUITE = Path(__file__).with_name("testsupport")
 
@@ -38,10 +39,11 @@ def executable(adapter: str) -> Path:
     return Path(spec.origin).parent / "adapter"
 
 
-def test_microsofts_test_client(adapter: str, mocha: list[str]) -> None:
+def test_microsofts_test_client(adapter: str, mocha: list[str], tmp_path: Path) -> None:
+    named = {"PYTHON": sys.executable, "ADAPTER": str(executable(adapter)), LOG_DIR: str(tmp_path)}
     ended = subprocess.run(
         [*mocha, "--reporter", "json", str(SUITE / "adapter.test.js")],
-        env={**os.environ, "PYTHON": sys.executable, "ADAPTER": str(executable(adapter))},
+        env={**os.environ, **named},
         capture_output=True, text=True, timeout=150,
     )  # fmt: skip
     assert ended.stdout.startswith("{"), ended.stdout + ended.stderr
@@ -50,3 +52,5 @@ def test_microsofts_test_client(adapter: str, mocha: list[str]) -> None:
     assert not failures, "\n".join(failures)
     assert ended.returncode == 0
     assert report["stats"]["passes"] == report["stats"]["tests"] >= 9
+    if adapter == "graphdebug":
+        check(tmp_path, sessions=report["stats"]["tests"])

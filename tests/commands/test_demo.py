@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from support.logs import LOG_DIR, check
 
 pytestmark = pytest.mark.frameworks
 
 
-def demo(*options: str) -> subprocess.CompletedProcess[str]:
+def demo(logs: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "graphdebug", "demo", *options],
-        capture_output=True, text=True, timeout=170, env=None, stdin=subprocess.DEVNULL,
+        env={**os.environ, LOG_DIR: str(logs)}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=170,
     )  # fmt: skip
 
 
-def test_both_loops_and_the_comparison() -> None:
-    done = demo()
+def test_both_loops_and_the_comparison(tmp_path: Path) -> None:
+    done = demo(tmp_path)
+    check(tmp_path, sessions=2)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     torch, tensorflow = done.stdout.split("TensorFlow", 1)
@@ -39,7 +44,8 @@ def test_both_loops_and_the_comparison() -> None:
 @pytest.mark.parametrize(
     ("option", "absent"), [("--torch", "TensorFlow"), ("--tensorflow", "PyTorch")]
 )
-def test_one_half(option: str, absent: str) -> None:
-    done = demo(option)
+def test_one_half(option: str, absent: str, tmp_path: Path) -> None:
+    done = demo(tmp_path, option)
+    check(tmp_path, sessions=1)
     assert done.returncode == 0, done.stderr
     assert absent not in done.stdout
