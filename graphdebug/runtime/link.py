@@ -113,6 +113,7 @@ class Link:
                     dropped = self._dropped
                     batch.append(messages.DroppedEvent(dropped))
                 self._socket.sendall(b"".join(map(_frame, batch)))
+                del batch  # or it would live until the next message comes
         except OSError:
             pass  # the observer has gone; the program goes on
         finally:

@@ -13,7 +13,7 @@ from support.markers import program
 from support.observer import Observation
 
 from graphdebug.protocol.dap import Configuration
-from graphdebug.protocol.runtime import AlertEvent, BackendEvent
+from graphdebug.protocol.runtime import AlertEvent, BackendEvent, DroppedEvent
 from graphdebug.runtime.recorder import Recorder
 
 pytestmark = pytest.mark.frameworks
@@ -31,19 +31,23 @@ def test_an_error_of_ours_is_told_once_and_ends_the_observation(where: str) -> N
     assert [event.backend.active for event in observed.of(BackendEvent)] == [True, False]
 
 
-def test_nothing_of_a_step_stays_alive() -> None:
-    for steps, capture in ((20_000, "nodes"), (500, "values")):
-        observed = Observation(
-            program("torch_memory.py"),
-            str(steps),
-            configuration=Configuration(capture=capture),  # type: ignore[arg-type]
-        )
-        assert observed.returncode == 0, observed.stderr
-        assert observed.stdout.startswith("alive 0 0\n")
-        grown = re.search(r"^grown (-?\d+)$", observed.stdout, re.MULTILINE)
-        assert grown is not None and int(grown[1]) < 1 << 20
-        assert observed.of(AlertEvent) == []
-        assert len(observed.steps) == steps + 3
+@pytest.mark.parametrize(("capture", "steps"), [("nodes", 20_000), ("values", 5_000)])
+def test_nothing_of_a_step_stays_alive(capture: Any, steps: int) -> None:
+    observed = Observation(
+        program("torch_memory.py"), str(steps), configuration=Configuration(capture=capture)
+    )
+    assert observed.returncode == 0, observed.stderr
+    assert observed.stdout.startswith("alive 0 0\n")
+    grown = re.search(r"^grown (-?\d+) (-?\d+)$", observed.stdout, re.MULTILINE)
+    assert grown is not None, observed.stdout
+    blocks, size = map(int, grown.groups())
+    # In the second half of the run, not one object stays in twenty steps,
+    assert blocks <= steps // 40
+    # and not 1.6 KB of a step; what waits to be sent on a busy machine takes half of that.
+    assert capture == "values" or size < 16 << 20
+    assert observed.of(AlertEvent) == []
+    dropped = [event.count for event in observed.of(DroppedEvent)][-1:]
+    assert len(observed.steps) + sum(dropped) == steps + 3
 
 
 class Listening:
