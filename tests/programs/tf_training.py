@@ -61,7 +61,7 @@ with tf.Graph().as_default() as graph:
     initialize = tf1.global_variables_initializer()
 
 with tf1.Session(graph=graph) as session:
-    session.run(initialize)
+    session.run(initialize)  # @initialize
     for index in range(6):
         size = 16 if index % 3 else 12
         feeds = {x: inputs[:size], y: labels[:size]}

@@ -24,6 +24,13 @@ def line(path: str | os.PathLike[str], name: str) -> int:
     return lines[name]
 
 
+def mark_at(path: str | os.PathLike[str], number: int) -> str:
+    """The mark of a line; its number where it has none."""
+    return next(
+        (name for name, line in _marked(os.fspath(path)).items() if line == number), str(number)
+    )
+
+
 @functools.cache
 def _marked(path: str) -> dict[str, int]:
     marked: dict[str, int] = {}
