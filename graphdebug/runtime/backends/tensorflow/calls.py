@@ -37,6 +37,10 @@ class Call:
     """Whether that is being traced now."""
     ran: Any = None
     """What ran, as the entry's own hooks put it here."""
+    recording: Any = None
+    """The recording of its values, where a copy of a function runs."""
+    untold: str = ""
+    """Why there are no values, where breakpoints ask for them."""
 
     def duration(self) -> int:
         """Nanoseconds that the call took without ours."""

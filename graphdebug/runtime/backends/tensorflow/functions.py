@@ -10,8 +10,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import Node
-from graphdebug.runtime.backends.tensorflow import boundary, retraces, static
+from graphdebug.runtime.backends import HookUnfit
+from graphdebug.runtime.backends.tensorflow import boundary, record, retraces, static, taps
+from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.copies import Copies, Recording
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches
 from graphdebug.runtime.backends.tensorflow.record import Execution
@@ -21,9 +24,17 @@ if TYPE_CHECKING:
 
 BOUND = (
     "the nodes that this line builds run inside of a compiled function, so it stops where that is "
-    "called; a condition sees no values there"
+    "called"
 )
-UNSEEN = "TensorFlow tells no values, times or repetitions from inside of a compiled function"
+UNTOLD = "; a condition sees no values there, since {}"
+UNSEEN = "without values, times and repetitions, since {}"
+REMOVED = (
+    "TensorFlow's optimizer left nothing of what this line built ({}) when the function ran, so "
+    "nothing stops there; tf.config.optimizer.set_experimental_options({{'disable_meta_optimizer': "
+    "True}}) keeps it"
+)
+
+UNKNOWN = "TensorFlow tells none from inside of a compiled function"
 
 _TRAINER = "keras/src/backend/tensorflow/trainer.py"
 _KERAS = (
@@ -51,11 +62,13 @@ class Functions:
         self.backend = backend
         self.runtime = backend.runtime
         self.retraces = retraces.Retraces()
+        self.copies = Copies(backend)
         self._numbers = itertools.count()
         self._known: weakref.WeakKeyDictionary[Any, Known] = weakref.WeakKeyDictionary()
 
     def install(self, patches: Patches) -> None:
         """Hook calls and traces."""
+        from tensorflow.python.eager import context
         from tensorflow.python.eager.polymorphic_function import (
             concrete_function,
             polymorphic_function,
@@ -68,6 +81,13 @@ class Functions:
         patches.wrap(function, "__call__", ["self"], CallHook(self))
         patches.wrap(concrete, "_call_flat", flat, ConcreteHook(self))
         patches.wrap(tracing_compilation, "_create_concrete_function", traced, TraceHook(self))
+        run = ["self", "name", "tensor_inputs", "num_outputs"]
+        try:
+            taps.check()
+            patches.wrap(context.Context, "call_function", run, RunHook(self))
+        except HookUnfit as error:
+            message = f"Calls of tf.functions show no values, since {error}."
+            self.runtime.recorder.alert("hook", message)
 
     def report(self, call: Call, concrete: Any, duration: int) -> None:
         """Report the step of a call that is over, and stop where a breakpoint asks for it."""
@@ -75,15 +95,53 @@ class Functions:
         if not (wanted or self.backend.records_nodes):
             self.backend.step(call, duration, None, 0, ())
             return
-        known = self._describe(concrete)
+        known = self._describe(concrete, call.untold)
+        if call.recording is not None:
+            self._recorded(call, call.recording, concrete, duration, known)
+            return
         stops = boundary.hits(self.runtime, _executions(known.nodes), {}, call.frame, once=True)
         graph = None
         if stops.executions or self.backend.records_nodes:
             graph = self.runtime.recorder.graph(known.key, lambda: known.nodes)
         index = self.backend.step(call, duration, graph, len(known.nodes), known.devices)
-        self.backend.stop(call, index, stops, UNSEEN)
+        self.backend.stop(call, index, stops, UNSEEN.format(call.untold or UNKNOWN))
 
-    def _describe(self, concrete: Any) -> Known:
+    def _recorded(
+        self, call: Call, recording: Recording, concrete: Any, duration: int, known: Known
+    ) -> None:
+        """The same for a call whose values were recorded."""
+        lines = self.backend.graphs.lines(concrete.graph)
+        try:
+            found = recording.executions(lines, concrete.graph)
+            self._bind_removed(recording)
+            names = {
+                (path, line): variables(concrete.graph, path, line, origins)
+                for (path, line), origins in recording.asked.lines.items()
+            }
+            stops = boundary.hits(self.runtime, found, names, call.frame)
+            graph = None
+            if stops.executions or self.backend.records_values:
+                nodes = record.nodes(found, stops.executions, values=True)
+                graph = self.runtime.recorder.graph(None, lambda: nodes)
+            elif self.backend.records_nodes:
+                graph = self.runtime.recorder.graph(known.key, lambda: known.nodes)
+            index = self.backend.step(call, duration, graph, len(known.nodes), known.devices)
+        finally:
+            self.release(call)
+        self.backend.stop(call, index, stops)
+
+    def _bind_removed(self, recording: Recording) -> None:
+        for (path, line), origins in recording.asked.removed.items():
+            names = ", ".join(name for _, name in origins[: boundary.NAMES_LIMIT])
+            self.backend.bind_removed(path, line, REMOVED.format(names))
+
+    def release(self, call: Call) -> None:
+        """Nobody needs any more what a call recorded."""
+        recording, call.recording = call.recording, None
+        if recording is not None:
+            recording.release()
+
+    def _describe(self, concrete: Any, untold: str) -> Known:
         known = self._known.get(concrete)
         if known is None:
             from tensorflow.python.eager import context
@@ -94,7 +152,9 @@ class Functions:
             nodes = static.nodes(graph, lines, graph.get_operations(), device)
             key = "function", next(self._numbers)
             known = self._known[concrete] = Known(key, nodes, static.devices(nodes))
-            self.backend.bind((node.source for node in nodes if node.source is not None), BOUND)
+            sources = (node.source for node in nodes if node.source is not None)
+            why = UNTOLD.format(untold) if untold else ""
+            self.backend.bind(sources, BOUND + why)
         return known
 
 
@@ -128,8 +188,11 @@ class FunctionHook(GuardedHook):
     def leave(self, state: Call, result: Any, failed: bool) -> None:
         duration = state.duration()
         self.backend.calls.end()
-        if state.ran is not None and not failed:
-            self.functions.report(state, state.ran, duration)
+        try:
+            if state.ran is not None and not failed:
+                self.functions.report(state, state.ran, duration)
+        finally:
+            self.functions.release(state)
 
 
 class CallHook(FunctionHook):
@@ -169,7 +232,8 @@ class ConcreteHook(FunctionHook):
             call, own = self.backend.begin("function", concrete.graph.name), True
         if call is None or call.kind != "function" or call.tracing or call.running:
             return None, args, kwargs
-        call.ran, call.running = concrete, True
+        self.functions.release(call)
+        call.ran, call.running, call.untold = concrete, True, ""
         return (call, own), args, kwargs
 
     def leave(self, state: Any, result: Any, failed: bool) -> None:
@@ -177,6 +241,37 @@ class ConcreteHook(FunctionHook):
         call.running = False
         if own:
             super().leave(call, result, failed)
+
+
+class RunHook(FunctionHook):
+    """Around TensorFlow's execution of a function by its name, where a copy may take its place."""
+
+    def __init__(self, functions: Functions) -> None:
+        super().__init__(functions, "the run of a compiled function")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        call = self.backend.calls.current
+        if kwargs or call is None or not call.running or call.kind != "function":
+            return None, args, kwargs
+        context, name, inputs, count = args
+        found = self.functions.copies.prepare(context, call.ran, name, inputs)
+        if not isinstance(found, Recording):
+            call.untold = found or ""
+            return None, args, kwargs
+        call.recording = found
+        options = context.function_call_options
+        context.function_call_options = taps.unoptimised(options)
+        return (
+            (context, options, found.copy.name, name),
+            (context, found.copy.name.encode(), inputs, count),
+            kwargs,
+        )
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        context, options, copy, name = state
+        context.function_call_options = options
+        if failed:
+            taps.restore_name(sys.exc_info()[1], copy, name.decode())
 
 
 class TraceHook(FunctionHook):

@@ -26,6 +26,31 @@ _READS = frozenset(
         "VariableShape",
     }
 )
+_FREE = frozenset(
+    {
+        "CheckNumerics",
+        "CheckNumericsV2",
+        "Empty",
+        "IteratorGetNext",
+        "IteratorGetNextAsOptional",
+        "IteratorGetNextSync",
+        "NoOp",
+        "OptionalFromValue",
+        "OptionalGetValue",
+        "PrintV2",
+        "RngReadAndSkip",
+        "StatefulStandardNormalV2",
+        "StatefulUniform",
+        "StatefulUniformFullInt",
+        "StatefulUniformInt",
+        "Timestamp",
+        "WriteScalarSummary",
+        "WriteHistogramSummary",
+        "WriteSummary",
+    }
+)
+"""Stateful operations that keep nothing, or keep it in a resource that they are given."""
+
 _STEP = ("TensorArray", "Stack")  # what they keep belongs to one run, in an order of its own
 _WRITES = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply")
 _PYTHON = ("PyFunc", "EagerPyFunc")
@@ -62,18 +87,23 @@ class Executable:
         return bool(self.nodes[node].op == op_type)
 
 
-def executable(partitions: Iterable[Any], graph: Any) -> Executable:
-    """Read from partition graphs of a graph that Python built."""
+def executable(
+    partitions: Iterable[Any], graph: Any, names: Mapping[str, str] | None = None
+) -> Executable:
+    """Read from partition graphs of a graph that Python built.
+
+    ``names``: of a function's graph, what its operations are called there and in Python.
+    """
     found = Executable()
-    other: dict[str, dict[str, str]] = {}
+    other: dict[str, Mapping[str, str]] = {"": names or {}}
     for partition in partitions:
         for node in partition.node:
             function, name = origin_of(node)
-            if function:
-                if function not in other:
-                    other[function] = renamed(graph, function)
+            if function not in other:
+                other[function] = renamed(graph, function)
+            if function or name in other[""]:
                 renamed_to, name = name, other[function].get(name, name)
-                if node.name.endswith(f"/{renamed_to}"):
+                if f"/{node.name}".endswith(f"/{renamed_to}"):
                     found.names[node.name] = node.name.removesuffix(renamed_to) + name
             elif node.op == "_Arg":
                 found.names[node.name] = name
@@ -113,6 +143,30 @@ def why_unwatchable(found: Executable, graph: Any) -> str:
         harmless = op_type in _READS or op_type.startswith(_STEP)
         if _is_stateful(op_type) and not harmless and _loops_overlap(graph, set()):
             return f"{name} has effects in a loop whose iterations overlap, unless they are watched"
+    return ""
+
+
+def why_uncopyable(found: Executable, graph: Any) -> str:
+    """Why a copy of a compiled function might not compute the same; empty where it does.
+
+    A copy has kernels of its own. Those of random operations with a seed would start their stream
+    anew, and those that make a resource would make another.
+    """
+    for name, node in found.nodes.items():
+        op_type = node.op
+        for function in _functions(node):
+            if op_type not in (*_CALLS, "StatelessWhile", "StatelessIf", "PartitionedCall"):
+                return f"{op_type} runs functions on its own ({name})"
+            if state := _state_of(graph, function, set()):
+                return f"{state} keeps a state of its own inside of a function"
+        if not _is_stateful(op_type) or op_type in ("_Arg", "_Retval"):
+            continue
+        unseeded = "seed" in node.attr and not (node.attr["seed"].i or node.attr["seed2"].i)
+        shared = op_type in _READS | _FREE or op_type in _PYTHON
+        if not (unseeded or shared or op_type.startswith(_WRITES + _STEP)):
+            return f"{op_type} keeps a state of its own ({name})"
+        if "_XlaMustCompile" in node.attr:
+            return f"XLA compiles it ({name})"
     return ""
 
 

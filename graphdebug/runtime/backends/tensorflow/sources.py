@@ -94,15 +94,18 @@ def body_of(graph: Any, function: str) -> Any | None:
 
 
 def renamed(graph: Any, function: str) -> dict[str, str]:
-    """The operations of a function that are called otherwise in what TensorFlow executes.
-
-    There an output has the name of the operation that makes it, so the operation gets another.
-    """
+    """The operations of a function that are called otherwise in what TensorFlow executes."""
     known = _known(graph, function, set())
     body = getattr(known, "graph", None)
     definition = getattr(known, "cached_definition", None)
-    if body is None or definition is None:
-        return {}
+    return {} if body is None or definition is None else renamed_in(definition, body)
+
+
+def renamed_in(definition: Any, body: Any) -> dict[str, str]:
+    """The operations of ``body`` that are called otherwise in its FunctionDef: name there to name.
+
+    There an output has the name of the operation that makes it, so the operation gets another.
+    """
     return {
         definition.ret[argument.name].partition(":")[0]: output.op.name
         for argument, output in zip(definition.signature.output_arg, body.outputs, strict=False)

@@ -79,7 +79,10 @@ class Watch:
                 path = os.path.join(parent, name)
                 if match := _DUMP.fullmatch(self._relative(path)):
                     found.setdefault((match[1], int(match[2])), []).append((int(match[3]), path))
-        return {slot: [Value(path) for _, path in sorted(files)] for slot, files in found.items()}
+        return {
+            slot: [Value(path, when) for when, path in sorted(files)]
+            for slot, files in found.items()
+        }
 
     def clear(self) -> None:
         """Remove the files of a run."""
@@ -93,7 +96,9 @@ class Watch:
 class Value:
     """An output as a file; read when asked for."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, time: int) -> None:
+        self.time = time
+        """When it was there, in microseconds."""
         self._path: str | None = path
         self._array: Any = None
 
