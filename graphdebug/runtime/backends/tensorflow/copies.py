@@ -235,7 +235,7 @@ class Plan:
                 calls = list(self._inlined(graph, origins))
                 asked.calls += calls
                 slots.update(slot for call in calls for slot in call.outputs.values())
-                left = bool(calls) or any(item in self.executable.origins for item in origins)
+                left = bool(calls) or any(map(self._remains, origins))
                 if self.graph is not None and not self.executable.opaque and not left:
                     asked.removed[path, line] = origins
                 slots.update(self._slots(graph, origins, None))
@@ -253,9 +253,9 @@ class Plan:
     def _inlined(self, graph: Any, origins: Sequence[Origin]) -> Iterator[InlinedCall]:
         for origin in origins:
             operation = find(graph, origin)
-            if operation is None or origin in self.executable.origins:
+            if operation is None or operation.type not in _INLINED or self._remains(origin):
                 continue
-            for function in called(operation) if operation.type in _INLINED else ():
+            for function in called(operation):
                 body = body_of(graph, function)
                 places: dict[str, dict[int, Slot]] = {}
                 for position, output in enumerate(body.outputs if body is not None else ()):
@@ -268,10 +268,16 @@ class Plan:
                 for place, outputs in places.items():
                     yield InlinedCall(place, origin, operation.type, outputs)
 
+    def _remains(self, origin: Origin) -> bool:
+        """Whether an operation is executed; where a function was inlined a ``NoOp`` may stand."""
+        nodes = self.executable.origins.get(origin, ())
+        return any(self.executable.nodes[node].op != "NoOp" for node in nodes)
+
     def _slots(self, graph: Any, origins: Sequence[Origin], limit: int | None) -> Iterator[Slot]:
         for origin in origins:
             for slot, size in watchable(graph, origin, self.executable):
-                if limit is None or size is None or size <= limit:
+                there = slot[1] < len(taps.outputs(self.executable.nodes[slot[0]]))
+                if there and (limit is None or size is None or size <= limit):
                     yield slot
 
     def borrow(self, context: Any, slots: frozenset[Slot], dumps: Dumps) -> Copy:

@@ -119,13 +119,14 @@ class Functions:
                 for (path, line), origins in recording.asked.lines.items()
             }
             stops = boundary.hits(self.runtime, found, names, call.frame)
-            graph = None
             if stops.executions or self.backend.records_values:
                 nodes = record.nodes(found, stops.executions, values=True)
-                graph = self.runtime.recorder.graph(None, lambda: nodes)
-            elif self.backend.records_nodes:
-                graph = self.runtime.recorder.graph(known.key, lambda: known.nodes)
-            index = self.backend.step(call, duration, graph, len(known.nodes), known.devices)
+                graph: int | None = self.runtime.recorder.graph(None, lambda: nodes)
+            else:
+                nodes, graph = known.nodes, None
+                if self.backend.records_nodes:
+                    graph = self.runtime.recorder.graph(known.key, lambda: nodes)
+            index = self.backend.step(call, duration, graph, len(nodes), known.devices)
         finally:
             self.release(call)
         self.backend.stop(call, index, stops)

@@ -222,6 +222,9 @@ def _add_tap(
     node.attr["device_name"].s = source.device.encode()
     node.attr["debug_urls"].list.s.append(url.encode())
     node.attr["gated_grpc"].b = gated
+    # An empty list of allocators says nothing, and keeps TensorFlow from running the tap of a
+    # constant once and for all while it optimises.
+    node.attr["_scoped_allocator"].list.SetInParent()
 
 
 def _register(context: Any, definition: Any) -> str:
