@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from graphdebug.protocol.model import BindingKind
+from graphdebug.protocol.model import BindingKind, StaticGraphs
 from graphdebug.protocol.runtime import BindingEvent, Breakpoint
 
 if TYPE_CHECKING:
@@ -21,8 +21,18 @@ if TYPE_CHECKING:
 EAGER = "where Python runs it with eager tensors, it stops each time"
 ALSO_EAGER = f"and {EAGER}"
 
-_UNSTOPPED = ("torch.", "make_fx", "tf.data.")
+_UNSTOPPED = (
+    "torch.cond", "torch.while_loop", "torch.fx.", "make_fx", "tf.data."
+)  # fmt: skip
 """Constructs, by how their names begin, at whose graph runs the debugger can't stop yet."""
+
+_STOPPED_INSIDE = ("torch.compile",)
+"""Constructs whose functions run eagerly under ``staticGraphs: node``."""
+
+EAGERLY = (
+    "runs eagerly while this breakpoint is set; results may differ in the last bits from the "
+    "compiled ones"
+)
 
 
 @dataclass
@@ -73,6 +83,7 @@ class Breakpoints:
 
     def __init__(self) -> None:
         self.observed = True
+        self.static_graphs: StaticGraphs = "boundary"
         self._files: dict[str, _File] = {}
         self._analyses: dict[str, tuple[tuple[int, int], Analysis]] = {}
         self._found: dict[tuple[str, int], tuple[BindingKind, str]] = {}
@@ -147,7 +158,10 @@ class Breakpoints:
         if known is not None:
             return known[0]
         analysis = self._analysis(path)
-        return "line" if analysis is None else analysis.binding(line).kind
+        if analysis is None:
+            return "line"
+        binding = analysis.binding(line)
+        return "node" if self._stops_inside(binding) else binding.kind
 
     def at(self, path: str, line: int) -> list[Bound]:
         """The breakpoints of a line."""
@@ -185,9 +199,15 @@ class Breakpoints:
         elif analysis is not None:
             binding = analysis.binding(line)
             bound.kind, bound.reason = binding.kind, binding.reason
-            if binding.kind == "boundary" and self._misses(binding):
+            if self._stops_inside(binding):
+                bound.kind, bound.reason = "node", _eagerly(binding)
+            elif binding.kind == "boundary" and self._misses(binding):
                 bound.kind, bound.reason = _without_boundary(binding, self.observed)
         return bound
+
+    def _stops_inside(self, binding: Binding) -> bool:
+        inside = binding.kind == "boundary" and binding.construct in _STOPPED_INSIDE
+        return inside and self.observed and self.static_graphs == "node"
 
     def _misses(self, binding: Binding) -> bool:
         return not self.observed or binding.construct.startswith(_UNSTOPPED)
@@ -211,6 +231,11 @@ class Breakpoints:
     def _all(self) -> Iterable[Bound]:
         for file in self._files.values():
             yield from file.bound
+
+
+def _eagerly(binding: Binding) -> str:
+    what = f"{binding.construct} compiles {binding.function}"
+    return f"{EAGERLY} ({what}, and the compiled call that it is part of runs as plain Python)"
 
 
 def _without_boundary(binding: Binding, observed: bool) -> tuple[BindingKind, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from graphdebug.adapter.bindings import Bindings
 from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.connections import Connection
+from graphdebug.adapter.filters import Filters
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.remembered import Remembered
@@ -31,6 +32,7 @@ class DebugAdapter(Observer):
         self._breakpoints = Breakpoints()
         self._runtimes = Runtimes(self)
         self._lifecycle = Lifecycle(self.session, self._runtimes, self._breakpoints)
+        self._filters = Filters(self.session, self._configure)
         self._bindings = Bindings(self.session, self._breakpoints, self._runtimes)
         self._records = Records(
             self.session, self._steps, self._runtimes, lambda: self._lifecycle.configuration
@@ -48,6 +50,7 @@ class DebugAdapter(Observer):
             self,
             self._lifecycle,
             self._bindings,
+            self._filters,
             self._stops,
             remembered,
             self._records,
@@ -76,8 +79,12 @@ class DebugAdapter(Observer):
 
     def configuration(self) -> messages.ConfigureArguments:
         return messages.ConfigureArguments(
-            self._lifecycle.configuration, self._breakpoints.for_runtime()
+            self._lifecycle.configuration, self._breakpoints.for_runtime(), self._filters.set
         )
+
+    async def _configure(self) -> None:
+        """Tell the runtimes that are here what they are told when they come."""
+        await self._runtimes.tell("configure", self.configuration())
 
     def received(self, runtime: Runtime, event: Any) -> None:
         if isinstance(event, messages.GraphEvent):

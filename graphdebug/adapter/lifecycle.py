@@ -108,9 +108,11 @@ class Lifecycle:
     def _name_unknown(self, arguments: dict[str, Any]) -> None:
         for sentence in configuration.unknown(arguments):
             self._session.output(sentence)
+        self._breakpoints.static_graphs = self.configuration.static_graphs
         if self.configuration.static_graphs == "node":
             self._session.output(
-                '"staticGraphs": "node" is not built yet; breakpoints in graphs stop at the boundary'
+                '"staticGraphs": "node" stops inside what torch.compile compiles; breakpoints in other '
+                "graphs stop at the boundary"
             )
 
 

@@ -26,6 +26,10 @@ PLACE = "__import__('sys').modules['graphdebug.runtime.boot'].place()"
 """Evaluated in the stopped thread: ``building`` or ``eager``."""
 
 
+RETRACE = "graphdebug.retrace"
+"""The exception filter whose stops are answered as exceptions."""
+
+
 @dataclass(frozen=True)
 class _Boundary:
     """A boundary that a thread waits at, or stopped at."""
@@ -54,6 +58,7 @@ class Stops:
         self._references = References()
         self._remembered = remembered
         self._expected: list[_Boundary] = []
+        self._alerted: dict[int, str] = {}
         self._frames: dict[int, tuple[int, BoundaryEvent, list[Node]]] = {}
 
     # From the runtimes
@@ -82,6 +87,7 @@ class Stops:
     def continued_event(self, message: Message) -> None:
         """What was shown at the stop is gone."""
         self._frames.clear()
+        self._alerted.pop(message["body"].get("threadId", 0), None)
         self._remembered.forget()
         self._session.to_client(message)
 
@@ -95,6 +101,7 @@ class Stops:
         top = await self._top_frame(body["threadId"])
         if top is None:
             return
+        self._alerted.pop(body["threadId"], None)
         boundary = self._take(top)
         if boundary is not None:
             self._at_boundary(body, top, boundary)
@@ -130,9 +137,13 @@ class Stops:
                 except UnknownStep:
                     break
         self._frames[top["id"]] = (step or 0, event, nodes)
+        if event.filter == RETRACE:
+            self._alerted[body["threadId"]] = event.text
+            body.update(reason="exception", description=event.title, text=event.text)
+            return
         body.update(
             reason="breakpoint",
-            description="Graph boundary",
+            description=event.title,
             text=event.text,
             hitBreakpointIds=[
                 bound.id
@@ -146,7 +157,7 @@ class Stops:
         """A stop of debugpy's: does Python run the program here, or build a graph?"""
         path = (top.get("source") or {}).get("path") or ""
         line = top["line"]
-        if not self._observed("tensorflow") or self._breakpoints.kind(path, line) != "boundary":
+        if not self._observed() or self._breakpoints.kind(path, line) not in ("boundary", "never"):
             return
         place = await self._session.upstream.ask(
             "evaluate", expression=PLACE, frameId=top["id"], context="hover"
@@ -155,7 +166,7 @@ class Stops:
             return
         if "building" in place["body"]["result"]:
             body.update(description="Building graph", text=BUILDING)
-        elif body["reason"] == "breakpoint":
+        elif body["reason"] == "breakpoint" and "eager" in place["body"]["result"]:
             self._tell(self._breakpoints.ran_eagerly(path, line))
 
     def _observed(self, framework: str | None = None) -> bool:
@@ -187,6 +198,14 @@ class Stops:
         if not self._references.owns(arguments["variablesReference"]):
             return self._session.forward(request)
         return self._session.reply(request, {"variables": self._references.variables(arguments)})
+
+    def exceptionInfo_request(self, request: Message) -> None:
+        """What a filter of ours stopped for, or debugpy's."""
+        text = self._alerted.get(request["arguments"]["threadId"])
+        if text is None:
+            return self._session.forward(request)
+        info = {"exceptionId": RETRACE, "description": text, "breakMode": "always"}
+        return self._session.reply(request, info)
 
     def setVariable_request(self, request: Message) -> None:
         """What was recorded can't be changed."""

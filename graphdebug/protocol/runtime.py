@@ -51,6 +51,8 @@ class ConfigureArguments:
     """What to record."""
     breakpoints: dict[str, tuple[Breakpoint, ...]] = field(default_factory=dict)
     """All breakpoints, by absolute path."""
+    filters: tuple[str, ...] = ()
+    """The exception filters of ours that are set."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,10 @@ class BoundaryEvent:
     """Indices, within the step, of the node executions that those lines made."""
     text: str
     """What ran, in one sentence."""
+    filter: str | None = None
+    """The exception filter that asked for the stop; None where a breakpoint did."""
+    title: str = "Graph boundary"
+    """What the stop is called, in a few letters."""
 
 
 @dataclass(frozen=True)

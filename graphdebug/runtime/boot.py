@@ -36,6 +36,7 @@ class Runtime:
         self.breakpoints = Breakpoints()
         self.backends: dict[str, Backend] = {}
         self._given_up: set[str] = set()
+        self._told: set[str] = set()
         self._invitation = invitation
         self._link = Link(
             invitation,
@@ -127,6 +128,7 @@ class Runtime:
             backend.remove()
 
     def _tell_state(self, backend: Backend, active: bool, reason: str = "") -> None:
+        self._told.add(backend.name)
         reason = "; ".join(filter(None, (reason, *debugger.problems)))
         self._link.send(
             messages.BackendEvent(
@@ -134,8 +136,14 @@ class Runtime:
             )
         )
 
+    def tell_state(self, backend: Backend) -> None:
+        """A part of a backend that is active turned out to stay off."""
+        if backend.name in self._told and backend.name not in self._given_up:
+            self._tell_state(backend, active=True, reason=backend.reason)
+
     def _configure(self, arguments: messages.ConfigureArguments) -> None:
         self.configuration = arguments.configuration
+        self.stops.filters = frozenset(arguments.filters)
         self.breakpoints.replace_all(arguments.breakpoints)
         for backend in self._active():
             backend.configure()
@@ -152,6 +160,7 @@ class Runtime:
     def _link_closed(self) -> None:
         """Nobody listens any more: no stop, no record."""
         self.stops.release()
+        self.stops.filters = frozenset()
         self.breakpoints.replace_all({})
         self.configuration = Configuration(capture="off")
         for backend in self._active():
@@ -213,8 +222,8 @@ def place() -> str:
     """What the adapter evaluates at a stop: the kind of place this thread stands at."""
     if runtime is not None:
         for backend in runtime.backends.values():
-            if backend.place() == "building":
-                return "building"
+            if (found := backend.place()) != "eager":
+                return found
     return "eager"
 
 

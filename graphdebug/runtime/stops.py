@@ -26,6 +26,8 @@ class Stops:
         self._send = send
         self._numbers = itertools.count()
         self._waiting: dict[int, tuple[threading.Event, list[bool]]] = {}
+        self.filters: frozenset[str] = frozenset()
+        """The exception filters of ours that are set."""
 
     def boundary(
         self,
@@ -34,6 +36,8 @@ class Stops:
         lines: Sequence[Source],
         executions: Sequence[int],
         text: str,
+        filter: str | None = None,
+        title: str = "Graph boundary",
     ) -> None:
         """Stop in ``frame``, at whose line a graph ran the nodes of ``lines``."""
         if not debugger.attached():
@@ -41,12 +45,18 @@ class Stops:
         number = next(self._numbers)
         known, answer = threading.Event(), [False]
         self._waiting[number] = known, answer
-        event = BoundaryEvent(number, source_of(frame), step, tuple(lines), tuple(executions), text)
+        event = BoundaryEvent(
+            number, source_of(frame), step, tuple(lines), tuple(executions), text, filter, title
+        )
         if self._send(event):
             known.wait()
         self._waiting.pop(number, None)
         if answer[0]:
             debugger.stop_at(frame)
+
+    def filtered(self, name: str) -> bool:
+        """Whether an exception filter of ours is set, and stops somebody."""
+        return name in self.filters and debugger.attached()
 
     def resume(self, number: int, stop: bool) -> None:
         """The observer knows; the thread goes on, and stops if ``stop``."""

@@ -40,11 +40,17 @@ def promised_and_seen(
 def test_torch(start: Start, graphdebug_adapter: str) -> None:
     session = start(graphdebug_adapter, timeout=120)
     kinds, seen = promised_and_seen(session, TORCH, ["compiled", "traced", "scripted", "plain"])
-    assert kinds == {"compiled": "never", "traced": "line", "scripted": "never", "plain": "line"}
-    counts = {mark: count for (mark, _), count in seen.items()}
+    assert kinds == {
+        "compiled": "boundary", "traced": "boundary", "scripted": "boundary", "plain": "line",
+    }  # fmt: skip
     # torch.jit.trace runs the function again to check what it traced.
-    assert counts.pop("traced") >= 1
-    assert counts == {"plain": 3}
+    assert seen.pop(("traced", "")) >= 1
+    assert seen == {
+        ("compiled", "Graph boundary"): 3,
+        ("traced", "Graph boundary"): 3,
+        ("scripted", "Graph boundary"): 3,
+        ("plain", ""): 3,
+    }
 
 
 def test_tensorflow(start: Start, graphdebug_adapter: str) -> None:

@@ -1,4 +1,8 @@
-"""Stays out of the way of compilers, and makes one node of each call of a compiled function."""
+"""Calls of compiled functions: stays out of the compiler's way, and knows which graphs ran in each.
+
+A call begins where torch hands its thread's frames to dynamo and ends where the same frame takes them
+back. In between, functions that dynamo leaves alone run as they are, and are observed as they are.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import functools
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.torch import modes
 from graphdebug.runtime.backends.torch.patches import Patches, WhenImported
 from graphdebug.runtime.backends.torch.records import COMPILED
 from graphdebug.runtime.backends.torch.trail import NODES, VALUES, Aside, Trail, clock, sequence
+from graphdebug.runtime.frames import user_frame
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
@@ -38,49 +44,82 @@ class CompiledCalls:
     def _hook(self, module: ModuleType) -> None:
         try:
             for name in ("set_eval_frame", "_maybe_set_eval_frame"):
-                self._patches.replace(module, name, (), self._observed)
-        except Exception as error:
-            self._backend.fail("the import of torch._dynamo", error)
+                if name in vars(module) or name == "set_eval_frame":
+                    self._patches.replace(module, name, (), self._observed)
+        except HookUnfit as error:
+            self._backend.unfit("calls of compiled functions aren't seen", error)
 
     def _observed(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        begin, end, visible = self._begin, self._end, self._visible
+        on, off, visible = self._on, self._off, self._visible
 
         @functools.wraps(original)
         def set_eval_frame(callback: Any) -> Any:
             if callback is None:
                 prior = original(None)
-                if prior is not None and visible.hidden:
-                    end()
+                if prior is not None and visible.used:
+                    off(sys._getframe(1))
                 return prior
-            begin(sys._getframe(1))
-            return original(callback)  # from here on dynamo looks at every function that is called
+            # From here on dynamo looks at every function that is called.
+            return original(on(sys._getframe(1), callback))
 
         return set_eval_frame
 
-    def _begin(self, frame: FrameType) -> None:
+    def _on(self, frame: FrameType, callback: Any) -> Any:
+        """Dynamo is switched on by ``frame``; returns what it is to call."""
         try:
             trail = self._backend.trail()
-            if trail is None or trail.aside is not None:
-                return
-            self._visible.hide()
-            taken_out = modes.take_out(trail.mode)
-            trail.aside = Aside(_name(frame), taken_out, sequence(), clock())
+            if trail is None:
+                return callback
+            aside = trail.aside
+            if aside is None:
+                callback = self._backend.eager_functions.callback(frame, callback)
+                if callback is None:
+                    return None
+                trail.aside = aside = Aside(frame, _name(frame), entry(frame), sequence(), clock())
+                self._backend.dynamo_graphs.follow(aside.ran)
+            if not aside.out:
+                self._step_out(trail, aside)
         except Exception as error:
             self._backend.fail("a compiled call", error)
+        return callback
 
-    def _end(self) -> None:
+    def _off(self, frame: FrameType) -> None:
+        """Dynamo is switched off by ``frame``, for good or while a function runs as it is."""
         try:
             trail = self._backend.trail()
             if trail is None or trail.aside is None:
                 return
-            aside, trail.aside = trail.aside, None
-            self._visible.show()
-            if aside.taken_out:
-                modes.put_on(trail.mode)
-            if trail.level >= NODES and not trail.in_backward:
-                _add(trail, aside)
+            aside = trail.aside
+            over = aside.frame is frame
+            if aside.out and (over or not self._backend.dynamo_graphs.runs(frame)):
+                self._step_back(trail, aside)
+            if over:
+                trail.aside = None
+                self._over(trail, aside)
         except Exception as error:
             self._backend.fail("a compiled call", error)
+
+    def _step_out(self, trail: Trail, aside: Aside) -> None:
+        aside.out = True
+        self._visible.hide()
+        aside.taken_out = modes.take_out(trail.mode)
+
+    def _step_back(self, trail: Trail, aside: Aside) -> None:
+        aside.out = False
+        self._visible.show()
+        if aside.taken_out:
+            modes.put_on(trail.mode)
+
+    def _over(self, trail: Trail, aside: Aside) -> None:
+        duration = clock() - aside.start
+        self._backend.dynamo_graphs.follow(None)
+        frame = aside.frame
+        if aside.ran:  # else Python ran it all
+            add_call(trail, aside.name, aside.seq, aside.start, frame)
+        caller = user_frame(frame)
+        aside.frame = None
+        self._backend.eager_functions.ran(aside.entry, aside.ran)
+        self._backend.boundary.over("torch.compile", aside.name, caller, aside.ran, duration)
 
 
 class Visible:
@@ -90,12 +129,15 @@ class Visible:
         self._put_in, self._take_out = put_in, take_out
         self.hidden = 0
         """How many threads are within a compiled call."""
+        self.used = False
+        """Whether there has been a compiled call."""
         self._lock = threading.Lock()
 
     def hide(self) -> None:
         """A thread begins a compiled call."""
         with self._lock:
             self.hidden += 1
+            self.used = True
             if self.hidden == 1:
                 self._take_out()
 
@@ -107,17 +149,33 @@ class Visible:
                 self._put_in()
 
 
-def _add(trail: Trail, aside: Aside) -> None:
-    frame, seqs = sys._getframe(3), (aside.seq, sequence())
-    if trail.pending is not None or aside.seq == trail.base:
-        trail.look(frame, COMPILED, (), *seqs)
-    ns = clock() - aside.start
-    added = trail.add(COMPILED, (), None, None, frame, seqs, ns, name=aside.name)
-    if added and trail.level == VALUES:
-        trail.values.append(((), ()))
+def entry(frame: FrameType) -> CodeType | None:
+    """The code of the function that dynamo's frame calls: a module's is its class's ``forward``."""
+    function = frame.f_locals.get("fn")
+    owner = getattr(function, "__self__", None)
+    if owner is not None and hasattr(type(owner), "forward"):
+        function = type(owner).forward
+    code = getattr(function, "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def _name(frame: FrameType) -> str:
     """What is compiled, told by dynamo's frame."""
     function = frame.f_locals.get("fn")
+    owner = getattr(function, "__self__", None)
+    if owner is not None and hasattr(type(owner), "forward"):
+        return type(owner).__name__
     return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+def add_call(trail: Trail, name: str, seq: int, start: int, frame: FrameType | None) -> None:
+    """Add the one node that a call of a graph, which ``frame`` made, is in the step around it."""
+    if trail.level < NODES or trail.in_backward:
+        return
+    trail.steps += 1  # the call is one
+    seqs = seq, sequence()
+    if trail.pending is not None or seq == trail.base:
+        trail.look(frame, COMPILED, (), *seqs)
+    added = trail.add(COMPILED, (), None, None, frame, seqs, clock() - start, name=name)
+    if added and trail.level == VALUES:
+        trail.values.append(((), ()))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,10 +21,15 @@ from torch.optim.optimizer import (
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.backends.torch import modes
 from graphdebug.runtime.backends.torch.backward import observed_engine
+from graphdebug.runtime.backends.torch.boundary import Boundary
 from graphdebug.runtime.backends.torch.compiled import CompiledCalls, Visible
+from graphdebug.runtime.backends.torch.dynamo_graphs import DynamoGraphs
+from graphdebug.runtime.backends.torch.eager_functions import EagerFunctions
 from graphdebug.runtime.backends.torch.forward import ForwardMode
 from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init, step_hooks
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
+from graphdebug.runtime.backends.torch.recompiles import Recompiles
+from graphdebug.runtime.backends.torch.scripted import ScriptCalls
 from graphdebug.runtime.backends.torch.trail import LEVELS, NODES, OFF, Trail
 from graphdebug.runtime.backends.torch.warned import WarningPlaces
 
@@ -48,6 +55,15 @@ _TRACERS = (
     (torch.jit._trace, "_get_trace_graph", "f"),
 )
 """They note the innermost Python line of each operation, which would be ours."""
+
+
+_TRACERS_FILES = (
+    "torch/jit/_trace.py",
+    "torch/export/_trace.py",
+    "torch/fx/_symbolic_trace.py",
+    "torch/fx/experimental/proxy_tensor.py",
+)
+"""While they are on the stack, lines run to be recorded."""
 
 
 class _Thread:
@@ -76,14 +92,19 @@ class TorchBackend(Backend):
         super().__init__(runtime)
         self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self.backward_passes = 0
-        self._active = False
+        self._active = self._installed = False
         self._local = threading.local()
         self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
         self._patches = Patches()
         self._handles: list[Any] = []
         self._visible_patches = Patches()
         self._visible = Visible(self._put_in, self._take_out)
-        self._compiled: CompiledCalls | None = None
+        self.boundary = Boundary(self)
+        self.eager_functions = EagerFunctions(self)
+        self.dynamo_graphs: DynamoGraphs
+        self.recompiles: Recompiles
+        self._scripts = ScriptCalls(self)
+        self._dynamo: list[CompiledCalls | DynamoGraphs | Recompiles] = []
         self._step_hooks = step_hooks(self)
         self._warnings = WarningPlaces(ForwardMode.__torch_function__.__code__, self.fail)
         self._original = torch.overrides.has_torch_function
@@ -124,17 +145,20 @@ class TorchBackend(Backend):
         for module, name, parameter in _TRACERS:
             self._part("what is traced", module, name, self._unobserved, (parameter,))
         self._put_in()
-        self._compiled = CompiledCalls(self, self._visible)
+        self.dynamo_graphs, self.recompiles = DynamoGraphs(self), Recompiles(self)
+        compiled = CompiledCalls(self, self._visible)
+        self._dynamo = [compiled, self.dynamo_graphs, self.recompiles]
         self._warnings.install()
         self.trail()
+        self._installed = True
 
     def remove(self) -> None:
         """Take every hook out, from this thread at once, from others when they come by."""
         self._active = False
         self._patches.restore()
         self._warnings.remove()
-        if self._compiled is not None:
-            self._compiled.remove()
+        for hooks in self._dynamo:
+            hooks.remove()
         self._take_out()
         for trail in list(self._trails):
             trail.level = trail.wanted = OFF
@@ -170,7 +194,7 @@ class TorchBackend(Backend):
         try:
             self._patches.replace(owner, name, parameters, wrap)
         except HookUnfit as error:
-            self.reason = "; ".join(filter(None, (self.reason, f"{what} isn't seen: {error}")))
+            self.unfit(f"{what} isn't seen", error)
 
     def _put_in(self) -> None:
         if not self._active:
@@ -182,8 +206,14 @@ class TorchBackend(Backend):
             self._visible_patches.replace(owner, "zero_grad", ("self", "set_to_none"), self._quiet)
         torch.overrides.has_torch_function = self._has_torch_function
         torch.jit._builtins._register_builtin(self._has_torch_function, "aten::has_torch_function")
+        try:
+            self._scripts.put_in()
+        except HookUnfit as error:
+            self._scripts.take_out()
+            self.unfit("calls of scripts and exported programs aren't seen", error)
 
     def _take_out(self) -> None:
+        self._scripts.take_out()
         while self._handles:
             self._handles.pop().remove()
         self._visible_patches.restore()
@@ -207,12 +237,15 @@ class TorchBackend(Backend):
 
         @functools.wraps(original)
         def unobserved(*args: Any, **kwargs: Any) -> Any:
+            self._visible.hide()
             with self._without_mode():
                 try:
                     return original(*args, **kwargs)
                 except BaseException as error:
                     unmark(error)
                     raise
+                finally:
+                    self._visible.show()
 
         return unobserved
 
@@ -266,6 +299,14 @@ class TorchBackend(Backend):
         """Whether the program has an optimizer, or has run a backward pass."""
         return bool(self.optimizers) or self.backward_passes > 0
 
+    def unfit(self, consequence: str, error: Exception) -> None:
+        """A part of torch isn't as it was written for: what stays off, said once."""
+        text = f"{consequence}: {error}"
+        if text not in self.reason:
+            self.reason = "; ".join(filter(None, (self.reason, text)))
+            if self._installed:
+                self.runtime.tell_state(self)
+
     def fail(self, what: str, error: Exception) -> None:
         """An error of ours: take the hooks out, and say so once."""
         self.runtime.give_up(self, what, error)
@@ -275,6 +316,15 @@ class TorchBackend(Backend):
     def owns(self, value: object) -> bool:
         """Whether it is a tensor."""
         return isinstance(value, torch.Tensor)
+
+    def place(self) -> str:
+        """``tracing`` where a tracer or an exporter runs the program to see what it does."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename.replace("\\", "/").endswith(_TRACERS_FILES):
+                return "tracing"
+            frame = frame.f_back
+        return "eager"
 
     def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
         """Look into a live tensor."""

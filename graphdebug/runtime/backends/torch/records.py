@@ -38,7 +38,7 @@ class Totals(NamedTuple):
     backward: int
     devices: tuple[str, ...]
     compiled: bool
-    """Whether its forward pass was one call of a compiled function."""
+    """Whether it consists of calls of compiled functions alone."""
 
 
 class Event:
@@ -79,8 +79,9 @@ class Event:
             ops = [event for event in path if isinstance(event, Op)]
             made: list[Op | Executed] = [*ops, *itertools.chain.from_iterable(passes)]
             found = dict.fromkeys(str(item.device) for one in made for item in one.outputs)
-            calls = [op.op_type for op in ops if op.phase == "forward"]
-            compiled = calls == [COMPILED]
+            compiled = (
+                bool(ops) and len(made) == len(ops) and all(op.func is COMPILED for op in ops)
+            )
             self.totals = Totals(len(ops), len(made) - len(ops), tuple(found), compiled)
         return self.totals
 

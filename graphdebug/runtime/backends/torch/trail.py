@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from types import (
     BuiltinFunctionType,
     CodeType,
@@ -19,6 +20,7 @@ import torch
 from graphdebug.protocol.model import Phase, Source, StepKind
 from graphdebug.runtime.backends.torch import naming
 from graphdebug.runtime.backends.torch.description import describe
+from graphdebug.runtime.backends.torch.graphs import Graph
 from graphdebug.runtime.backends.torch.positions import (
     Loop,
     Place,
@@ -49,6 +51,9 @@ sequence = torch._C._autograd._get_sequence_nr
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 """The classes of tensors whose attributes nobody overrides."""
 
+_AROUND = ("iteration", "program")
+"""Steps that are none where all that happens in them are calls of graphs: each of these is one."""
+
 _LASTING = (BuiltinFunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType)
 
 
@@ -63,14 +68,23 @@ class Pending(NamedTuple):
     """Whether its gradients are going to be differentiated, so that the forward pass goes on."""
 
 
-class Aside(NamedTuple):
+@dataclass
+class Aside:
     """A compiled call under way, which nothing of ours may be in the way of."""
 
+    frame: FrameType | None
+    """Torch's, which switched dynamo on, and will switch it off."""
     name: str
-    taken_out: bool
-    """Whether the mode was on."""
+    entry: CodeType | None
+    """The code of the function that was called."""
     seq: int
     start: int
+    ran: list[Graph] = field(default_factory=list)
+    """The graphs that ran, in order."""
+    out: bool = False
+    """Whether we are out of the way; not while a function runs that dynamo leaves alone."""
+    taken_out: bool = False
+    """Whether the mode was on."""
 
 
 class Trail:
@@ -215,8 +229,8 @@ class Trail:
         now = clock()
         at, graph = self.at, None
         totals = at.add_up()
-        if totals.compiled:
-            kind = "compiled"
+        if totals.compiled and name in _AROUND:
+            return self._reopen(now, base)
         if self.level >= NODES and not self.partial:
             values = self.values if self.level == VALUES else None
             key = None if values else at.number
@@ -233,6 +247,10 @@ class Trail:
             devices=totals.devices,
         )
         self.steps += 1
+        self._reopen(now, base)
+
+    def _reopen(self, now: int, base: int | None) -> None:
+        """The next step begins."""
         self._started = now
         self.base = sequence() if base is None else base
         if self._grown > EVENTS_LIMIT:
