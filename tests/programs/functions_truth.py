@@ -61,13 +61,16 @@ def helper(x):
 def train(x):
     with tf.GradientTape() as tape:
         out = helper(x)  # @call
-        loss = tf.reduce_mean(tf.exp(-out) + out**3 / 7.0)  # @loss
+        same = out * 1.0  # @gone
+        loss = tf.reduce_mean(tf.exp(-same) + out**3 / 7.0)  # @loss
     gradient = tape.gradient(loss, weight)
     weight.assign_sub(0.1 * gradient)  # @update
     return loss
 
 
-losses = [train(data) for _ in range(4)]  # @trained
+losses = []
+for _ in range(4):
+    losses.append(train(data))  # @trained
 told("loss", losses)
 with tf.GradientTape() as tape:
     taped = tf.reduce_sum(helper(data))  # @taped

@@ -38,9 +38,7 @@ class Call:
     ran: Any = None
     """What ran, as the entry's own hooks put it here."""
     recording: Any = None
-    """The recording of its values, where a copy of a function runs."""
-    untold: str = ""
-    """Why there are no values, where breakpoints ask for them."""
+    """Of a compiled function: its ``Recording``, or why it is ``Unrecorded``."""
 
     def duration(self) -> int:
         """Nanoseconds that the call took without ours."""

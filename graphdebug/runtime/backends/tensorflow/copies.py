@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdebug.protocol.model import VALUE_LIMIT, Tensor
 from graphdebug.runtime.backends.tensorflow import partitions, taps
@@ -116,9 +116,10 @@ class Recording:
             definition = executable.nodes.get(turn.node)
             static = getattr(find(graph, turn.origin), "outputs", ())
             device = short_device(executable.nodes[turn.made_by].device)
+            puts_out = bool(taps.outputs(executable.nodes[turn.made_by]))
             latest[turn.node] = {
                 slot: _tensor(value, static[slot] if slot < len(static) else None, device)
-                for slot, value in turn.values.items()
+                for slot, value in (turn.values if puts_out else {}).items()
             }
             yield Execution(
                 node=turn.node,
@@ -131,7 +132,7 @@ class Recording:
                 duration_ns=0,
                 outputs=latest[turn.node],
                 inputs=tuple(_inputs(definition, latest)) if definition is not None else (),
-                values=turn.values,
+                values=turn.values if puts_out else {},
             )
 
     def release(self) -> None:
@@ -185,6 +186,15 @@ def _inputs(definition: Any, latest: Mapping[str, Mapping[int, Tensor]]) -> Iter
         output = latest.get(producer, {}).get(int(slot or 0))
         if output is not None:
             yield output
+
+
+class Unrecorded(NamedTuple):
+    """A call that runs as the user's function, though breakpoints are on its lines."""
+
+    why: str
+    """Why nothing of it is recorded; empty where nothing could be."""
+    removed: Mapping[Line, list[Origin]]
+    """Lines that TensorFlow's optimizer left nothing of."""
 
 
 class Plan:
@@ -275,6 +285,10 @@ class Plan:
 
     def _slots(self, graph: Any, origins: Sequence[Origin], limit: int | None) -> Iterator[Slot]:
         for origin in origins:
+            for node in self.executable.origins.get(origin, ()):
+                definition = self.executable.nodes[node]
+                if definition.op not in ("NoOp", "_Retval") and not taps.outputs(definition):
+                    yield node, 0
             for slot, size in watchable(graph, origin, self.executable):
                 there = slot[1] < len(taps.outputs(self.executable.nodes[slot[0]]))
                 if there and (limit is None or size is None or size <= limit):
@@ -315,8 +329,8 @@ class Copies:
 
     def prepare(
         self, context: Any, concrete: Any, name: bytes, inputs: Sequence[Any]
-    ) -> Recording | str | None:
-        """The recording of a call that begins; why there is none, or None where nobody asks."""
+    ) -> Recording | Unrecorded | None:
+        """The recording of a call that begins, or why there is none; None where nobody asks."""
         breakpoints = self._backend.runtime.breakpoints
         if not (breakpoints.files or self._backend.records_values):
             return None
@@ -333,12 +347,12 @@ class Copies:
         plan = self._plan(context, concrete, name, inputs)
         asked = plan.asked(lines, graph, self._backend)
         if plan.why or not asked.slots:
-            return plan.why or None
+            return Unrecorded(plan.why, asked.removed)
         try:
             copy = plan.borrow(context, asked.slots, self._backend.sessions.dumps)
         except taps.Untapped as error:
             plan.why = str(error)
-            return plan.why
+            return Unrecorded(plan.why, asked.removed)
         return Recording(plan, asked, copy)
 
     def _plan(self, context: Any, concrete: Any, name: bytes, inputs: Sequence[Any]) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import weakref
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,12 @@ from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.tensorflow import boundary, record, retraces, static, taps
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
-from graphdebug.runtime.backends.tensorflow.copies import Copies, Recording
+from graphdebug.runtime.backends.tensorflow.copies import Copies, Recording, Unrecorded
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches
 from graphdebug.runtime.backends.tensorflow.record import Execution
+from graphdebug.runtime.backends.tensorflow.signatures import Line
+from graphdebug.runtime.backends.tensorflow.sources import Origin
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
@@ -95,16 +98,22 @@ class Functions:
         if not (wanted or self.backend.records_nodes):
             self.backend.step(call, duration, None, 0, ())
             return
-        known = self._describe(concrete, call.untold)
-        if call.recording is not None:
+        unrecorded = call.recording
+        why = unrecorded.why if isinstance(unrecorded, Unrecorded) else ""
+        known = self._describe(concrete, why)
+        if isinstance(call.recording, Recording):
             self._recorded(call, call.recording, concrete, duration, known)
             return
-        stops = boundary.hits(self.runtime, _executions(known.nodes), {}, call.frame, once=True)
+        built = _executions(known.nodes)
+        if isinstance(unrecorded, Unrecorded):
+            self._bind_removed(unrecorded.removed)
+            built = [item for item in built if _line(item) not in unrecorded.removed]
+        stops = boundary.hits(self.runtime, built, {}, call.frame, once=True)
         graph = None
         if stops.executions or self.backend.records_nodes:
             graph = self.runtime.recorder.graph(known.key, lambda: known.nodes)
         index = self.backend.step(call, duration, graph, len(known.nodes), known.devices)
-        self.backend.stop(call, index, stops, UNSEEN.format(call.untold or UNKNOWN))
+        self.backend.stop(call, index, stops, UNSEEN.format(why or UNKNOWN))
 
     def _recorded(
         self, call: Call, recording: Recording, concrete: Any, duration: int, known: Known
@@ -113,7 +122,7 @@ class Functions:
         lines = self.backend.graphs.lines(concrete.graph)
         try:
             found = recording.executions(lines, concrete.graph)
-            self._bind_removed(recording)
+            self._bind_removed(recording.asked.removed)
             names = {
                 (path, line): variables(concrete.graph, path, line, origins)
                 for (path, line), origins in recording.asked.lines.items()
@@ -131,15 +140,15 @@ class Functions:
             self.release(call)
         self.backend.stop(call, index, stops)
 
-    def _bind_removed(self, recording: Recording) -> None:
-        for (path, line), origins in recording.asked.removed.items():
+    def _bind_removed(self, removed: Mapping[Line, Sequence[Origin]]) -> None:
+        for (path, line), origins in removed.items():
             names = ", ".join(name for _, name in origins[: boundary.NAMES_LIMIT])
             self.backend.bind_removed(path, line, REMOVED.format(names))
 
     def release(self, call: Call) -> None:
         """Nobody needs any more what a call recorded."""
         recording, call.recording = call.recording, None
-        if recording is not None:
+        if isinstance(recording, Recording):
             recording.release()
 
     def _describe(self, concrete: Any, untold: str) -> Known:
@@ -157,6 +166,11 @@ class Functions:
             why = UNTOLD.format(untold) if untold else ""
             self.backend.bind(sources, BOUND + why)
         return known
+
+
+def _line(execution: Execution) -> Line | None:
+    source = execution.source
+    return None if source is None else (source.path, source.line)
 
 
 def _executions(nodes: list[Node]) -> list[Execution]:
@@ -234,7 +248,7 @@ class ConcreteHook(FunctionHook):
         if call is None or call.kind != "function" or call.tracing or call.running:
             return None, args, kwargs
         self.functions.release(call)
-        call.ran, call.running, call.untold = concrete, True, ""
+        call.ran, call.running = concrete, True
         return (call, own), args, kwargs
 
     def leave(self, state: Any, result: Any, failed: bool) -> None:
@@ -256,10 +270,9 @@ class RunHook(FunctionHook):
             return None, args, kwargs
         context, name, inputs, count = args
         found = self.functions.copies.prepare(context, call.ran, name, inputs)
-        if not isinstance(found, Recording):
-            call.untold = found or ""
-            return None, args, kwargs
         call.recording = found
+        if not isinstance(found, Recording):
+            return None, args, kwargs
         options = context.function_call_options
         context.function_call_options = taps.unoptimised(options)
         return (

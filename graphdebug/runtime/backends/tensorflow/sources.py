@@ -12,6 +12,9 @@ from graphdebug.runtime.frames import absolute, is_user_file
 
 _PARTS = ("Const", "Switch", "RefSwitch", "Enter", "RefEnter")
 
+_TRACE = "_create_concrete_function"
+"""TensorFlow's function that traces the user's."""
+
 Origin = tuple[str, str]
 """A function's name (empty for the graph itself) and an operation's name within it."""
 
@@ -151,11 +154,14 @@ def source_of(operation: Any) -> Source | None:
 
     What TensorFlow adds for an operation, and names after it, is a part of that and not what a line
     built by itself: a ``Const`` for a literal operand (``while/Add/y``), a ``Switch`` that leads to
-    a branch (``cond/Mul/Switch``), which runs for the branch that isn't taken too.
+    a branch (``cond/Mul/Switch``), which runs for the branch that isn't taken too. Nor did the line
+    that calls a compiled function build what its trace adds around the function's own lines.
     """
     if operation.type in _PARTS and _is_part(operation):
         return None
     for frame in reversed(list(operation.traceback or ())):
+        if frame.name == _TRACE:
+            return None
         if is_user_file(frame.filename):
             return Source(absolute(frame.filename), frame.lineno, frame.name)
     return None

@@ -101,6 +101,7 @@ def optimised(context: Any, definition: Any, inputs: Sequence[Any]) -> Any:
 def tapped(definition: Any, graph: Any, slots: Collection[Slot], url: str, gated: bool) -> Any:
     """A FunctionDef that executes ``graph`` in the place of ``definition`` and tells ``slots``.
 
+    Of a node without outputs position 0 tells that it ran.
     ``url`` is where ``DebugIdentity`` writes to; ``gated`` whether it waits for a server's word.
     Raises Untapped where a node is of a kind that TensorFlow doesn't describe.
     """
@@ -122,8 +123,8 @@ def tapped(definition: Any, graph: Any, slots: Collection[Slot], url: str, gated
             copy.input.extend(filter(None, map(wiring.input, node.input)))
             if node.op in ("Enter", "RefEnter"):
                 copy.attr["parallel_iterations"].i = 1  # so that values come in order
-    for (name, position), tap in wiring.taps.items():
-        _add_tap(made.node_def.add(), tap, wiring, name, position, url, gated)
+    for slot in wiring.taps:
+        _add_tap(made, wiring, slot, url, gated)
     return made
 
 
@@ -177,7 +178,11 @@ class _Wiring:
     def input(self, text: str) -> str:
         """What a node takes, through its tap; empty for what needn't be said."""
         if text.startswith("^"):
-            return "" if text[1:] in self._arguments else text
+            name = text[1:]
+            if name in self._arguments:
+                return ""
+            silent = (name, 0) in self.taps and not outputs(self.nodes[name])
+            return f"^{self.taps[name, 0]}" if silent else text
         name, _, position = text.partition(":")
         slot = name, int(position or 0)
         return f"{self.taps[slot]}:output:0" if slot in self.taps else self.output(*slot)
@@ -211,13 +216,25 @@ def _types(node: Any, argument: Any) -> Sequence[int]:
     return [kind] * (node.attr[argument.number_attr].i if argument.number_attr else 1)
 
 
-def _add_tap(
-    node: Any, name: str, wiring: _Wiring, of: str, position: int, url: str, gated: bool
-) -> None:
+def _add_tap(made: Any, wiring: _Wiring, slot: Slot, url: str, gated: bool) -> None:
+    from tensorflow.core.framework import types_pb2
+
+    of, position = slot
     source = wiring.nodes[of]
-    node.name, node.op, node.device = name, "DebugIdentity", source.device
-    node.input.append(wiring.output(of, position))
-    node.attr["T"].type = outputs(source)[position][1]
+    node = made.node_def.add()
+    node.name, node.op, node.device = wiring.taps[slot], "DebugIdentity", source.device
+    if outputs(source):
+        node.input.append(wiring.output(of, position))
+        node.attr["T"].type = outputs(source)[position][1]
+    else:
+        # Nothing comes out of it; that it ran is told by an empty tensor that waits for it.
+        ran = made.node_def.add()
+        ran.name, ran.op, ran.device = f"{node.name}_ran", "Const", source.device
+        ran.input.append(f"^{of}")
+        ran.attr["dtype"].type = ran.attr["value"].tensor.dtype = types_pb2.DT_BOOL
+        ran.attr["value"].tensor.tensor_shape.dim.add().size = 0
+        node.input.append(f"{ran.name}:output:0")
+        node.attr["T"].type = types_pb2.DT_BOOL
     node.attr["tensor_name"].s = f"{of}:{position}".encode()
     node.attr["device_name"].s = source.device.encode()
     node.attr["debug_urls"].list.s.append(url.encode())
