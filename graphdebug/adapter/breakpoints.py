@@ -83,6 +83,8 @@ class Breakpoints:
 
     def __init__(self) -> None:
         self.observed = True
+        self.version = 0
+        """Grows whenever the client sets breakpoints."""
         self.static_graphs: StaticGraphs = "boundary"
         self._files: dict[str, _File] = {}
         self._analyses: dict[str, tuple[tuple[int, int], Analysis]] = {}
@@ -100,6 +102,7 @@ class Breakpoints:
             for item in breakpoints
         )
         self._files.setdefault(path, _File()).requested = requested
+        self.version += 1
         return requested
 
     def answer(self, path: str, answered: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

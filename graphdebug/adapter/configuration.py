@@ -45,6 +45,9 @@ def parse(arguments: Mapping[str, Any]) -> Configuration:
     if not isinstance(arguments.get("backward", True), bool):
         given = arguments["backward"]
         raise BadConfiguration(f'"backward" is {given!r}, but true or false is expected')
+    limit = arguments.get("recordLimit", 0)
+    if isinstance(limit, int) and limit < 0:
+        raise BadConfiguration(f'"recordLimit" is {limit}, but a number from 0 is expected')
     try:
         return from_wire(Configuration, {key: arguments[key] for key in OWN & arguments.keys()})
     except WireError as error:

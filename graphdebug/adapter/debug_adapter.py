@@ -13,6 +13,7 @@ from graphdebug.adapter.filters import Filters
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.remembered import Remembered
+from graphdebug.adapter.replay import Replay
 from graphdebug.adapter.runtimes import Observer, Runtime, Runtimes
 from graphdebug.adapter.session import Session
 from graphdebug.adapter.steps import Steps
@@ -46,8 +47,12 @@ class DebugAdapter(Observer):
             remembered,
             self._bindings.tell,
         )
+        replay = self._stops.replay = Replay(
+            self.session, self._breakpoints, self._records, lambda: self._lifecycle.just_my_code
+        )
         self.session.parts = [
             self,
+            replay,
             self._lifecycle,
             self._bindings,
             self._filters,

@@ -32,6 +32,7 @@ class Lifecycle:
         self._pid: int | None = None
         self._launched = False
         self._leaving = False
+        self.just_my_code = True
         self.configuration = Configuration()
 
     def launch_request(self, request: Message) -> None:
@@ -43,6 +44,7 @@ class Lifecycle:
             configuration.check_program(arguments)
         except configuration.BadConfiguration as error:
             return self._session.fail(request, str(error))
+        self.just_my_code = bool(arguments.get("justMyCode", True))
         self._name_unknown(arguments)
         base = {**os.environ, **(arguments.get("env") or {})}
         invitation = self._runtimes.invitation(self.configuration)
@@ -59,6 +61,7 @@ class Lifecycle:
             self.configuration = configuration.parse(arguments)
         except configuration.BadConfiguration as error:
             return self._session.fail(request, str(error))
+        self.just_my_code = bool(arguments.get("justMyCode", True))
         self._name_unknown(arguments)
         self._breakpoints.observed = False
         return self._session.forward(request, arguments=configuration.for_debugpy(arguments, {}))

@@ -147,26 +147,39 @@ class Records:
             )
 
     async def _live_tensor(self, request: Message, wanted: dap.GraphdebugTensorArguments) -> None:
-        key = str(next(self._keys))
-        future = self._published[key] = asyncio.get_running_loop().create_future()
         inspect = "__import__('graphdebug.runtime.boot').runtime.boot.inspect"
-        expression = f"{inspect}({key!r}, ({wanted.expression}), {wanted.mode!r}, {wanted.slice!r})"
-        try:
-            response = await self._session.upstream.ask(
-                "evaluate", expression=expression, frameId=wanted.frame_id, context="repl"
-            )
-            if not response.get("success"):
-                return self._session.fail(request, str(response.get("message")))
-            published = await asyncio.wait_for(future, 2)
-        except asyncio.TimeoutError:
-            return self._session.fail(
-                request, "this process isn't observed: it has imported no framework"
-            )
-        finally:
-            del self._published[key]
+        published = await self.publish(
+            lambda key: (
+                f"{inspect}({key!r}, ({wanted.expression}), {wanted.mode!r}, {wanted.slice!r})"
+            ),
+            wanted.frame_id,
+        )
+        if isinstance(published, str):
+            return self._session.fail(request, published)
         if published.error is not None:
             return self._session.fail(request, published.error)
         return self._session.reply(request, published.result)
+
+    async def publish(
+        self, expression: Callable[[str], str], frame: int | None
+    ) -> messages.PublishedEvent | str:
+        """What an expression that is evaluated in a stopped frame publishes under the key it is given.
+
+        A sentence for the user where that fails.
+        """
+        key = str(next(self._keys))
+        future = self._published[key] = asyncio.get_running_loop().create_future()
+        try:
+            response = await self._session.upstream.ask(
+                "evaluate", expression=expression(key), frameId=frame, context="repl"
+            )
+            if not response.get("success"):
+                return str(response.get("message"))
+            return await asyncio.wait_for(future, 2)
+        except asyncio.TimeoutError:
+            return "this process isn't observed: it has imported no framework"
+        finally:
+            del self._published[key]
 
     def _recorded_tensor(self, request: Message, wanted: dap.GraphdebugTensorArguments) -> None:
         assert wanted.step is not None and wanted.node is not None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Protocol
 
 from graphdebug.adapter.connections import Connection, Fault
@@ -14,9 +15,18 @@ from graphdebug.transport.framing import Message
 Patch = Callable[[dict[str, Any]], None]
 
 
+class Passed(enum.Enum):
+    """What a part returns for a request that isn't its own after all."""
+
+    PASS = "the next part may answer it"
+
+
+PASS = Passed.PASS
+
+
 class Part(Protocol):
-    """A part of the adapter: ``X_request(message)`` answers the client's request X,
-    ``X_event(message)`` handles debugpy's event X.
+    """A part of the adapter: ``X_request(message)`` answers the client's request X, or returns
+    ``PASS``; ``X_event(message)`` handles debugpy's event X.
 
     Both are called on the loop, in the order in which messages come. A request's coroutine runs as a
     task of its own and holds nothing up; an event's is awaited before the next message is looked at.
@@ -163,16 +173,16 @@ class Session:
     def _dispatch(self, request: Message) -> None:
         if not isinstance(request.get("arguments") or {}, dict):
             return self.fail(request, '"arguments" is not an object')
-        handler = self._handler(f"{request['command']}_request")
-        if handler is None:
-            return self.forward(request)
-        try:
-            work = handler(request)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            return self.fail(request, f"malformed arguments: {error!r}")
-        if inspect.iscoroutine(work):
-            self.start(self._guard(request, work))
-        return None
+        for handler in self._handlers(f"{request['command']}_request"):
+            try:
+                work = handler(request)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                return self.fail(request, f"malformed arguments: {error!r}")
+            if inspect.iscoroutine(work):
+                self.start(self._guard(request, work))
+            if work is not PASS:
+                return None
+        return self.forward(request)
 
     async def _guard(self, request: Message, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -188,7 +198,7 @@ class Session:
             elif kind == "request":
                 self._ask_client(message)
             else:
-                handler = self._handler(f"{message.get('event')}_event")
+                handler = next(self._handlers(f"{message.get('event')}_event"), None)
                 if handler is None:
                     self.to_client(message)
                 else:
@@ -212,8 +222,8 @@ class Session:
         if seq is not None:
             self.upstream.send({**response, "request_seq": seq})
 
-    def _handler(self, name: str) -> Callable[[Message], Any] | None:
-        return next((method for part in self.parts if (method := getattr(part, name, None))), None)
+    def _handlers(self, name: str) -> Iterator[Callable[[Message], Any]]:
+        return (method for part in self.parts if (method := getattr(part, name, None)))
 
 
 def paged(items: Sequence[Any], start: int, count: int | None) -> Sequence[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -90,9 +91,11 @@ class Steps:
     def node(self, step: int, node: int) -> Node:
         """One node. Raises UnknownStep."""
         nodes = self._description(step)
-        if not 0 <= node < len(nodes):
+        # Of a long record the middle may be missing.
+        place = bisect.bisect_left(nodes, node, key=lambda item: item.index)
+        if place == len(nodes) or nodes[place].index != node:
             raise UnknownStep(f"step {step} has {len(nodes)} nodes; there is no node {node}")
-        return nodes[node]
+        return nodes[place]
 
     def in_step(self, step: int, nodes: Sequence[Node]) -> list[Node]:
         """Nodes as the client sees them."""

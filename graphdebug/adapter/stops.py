@@ -10,11 +10,18 @@ from typing import Any
 from graphdebug.adapter.breakpoints import Bound, Breakpoints
 from graphdebug.adapter.references import References
 from graphdebug.adapter.remembered import Remembered
+from graphdebug.adapter.replay import Replay
 from graphdebug.adapter.runtimes import Runtime, Runtimes, same_path
 from graphdebug.adapter.session import Session
 from graphdebug.adapter.steps import Steps, UnknownStep
+from graphdebug.protocol.dap import GraphdebugNodesArguments
 from graphdebug.protocol.model import Node
-from graphdebug.protocol.runtime import BoundaryEvent, FlushArguments, ResumeArguments
+from graphdebug.protocol.runtime import (
+    BoundaryEvent,
+    FlushArguments,
+    LeftArguments,
+    ResumeArguments,
+)
 from graphdebug.transport.framing import Message
 
 LOOK_UP_SECONDS = 1.0
@@ -25,6 +32,9 @@ BUILDING = "tensors are symbolic here: the graph is being built, and no value ex
 PLACE = "__import__('sys').modules['graphdebug.runtime.boot'].place()"
 """Evaluated in the stopped thread: ``building`` or ``eager``."""
 
+
+HERE = "__import__('sys').modules['graphdebug.runtime.boot'].runtime.stops.here()"
+"""Evaluated in the stopped thread: the number of the boundary that it is stopped at."""
 
 RETRACE = "graphdebug.retrace"
 """The exception filter whose stops are answered as exceptions."""
@@ -58,7 +68,10 @@ class Stops:
         self._references = References()
         self._remembered = remembered
         self._expected: list[_Boundary] = []
+        self._standing: dict[int, _Boundary] = {}
         self._alerted: dict[int, str] = {}
+        self.replay: Replay | None = None
+        """Hears of the boundaries that threads stop at."""
         self._frames: dict[int, tuple[int, BoundaryEvent, list[Node]]] = {}
 
     # From the runtimes
@@ -77,6 +90,7 @@ class Stops:
         """Say what kind of stop it is, once the place is known."""
         body = message["body"]
         self._remembered.forget()
+        self._left(body.get("threadId"))
         if self._runtimes.here:
             try:
                 await asyncio.wait_for(self._look_up(body), LOOK_UP_SECONDS)
@@ -89,7 +103,21 @@ class Stops:
         self._frames.clear()
         self._alerted.pop(message["body"].get("threadId", 0), None)
         self._remembered.forget()
+        everything = message["body"].get("allThreadsContinued", True)
+        self._left(None if everything else message["body"].get("threadId"))
         self._session.to_client(message)
+
+    def _left(self, thread: int | None) -> None:
+        """A thread goes on, or all do."""
+        if self.replay is not None:
+            self.replay.left(thread)
+        for stopped in [thread] if thread is not None else list(self._standing):
+            boundary = self._standing.pop(stopped, None)
+            if boundary is not None:
+                self._session.start(self._tell_left(boundary))
+
+    async def _tell_left(self, boundary: _Boundary) -> None:
+        await boundary.runtime.request("left", LeftArguments(boundary.event.boundary))
 
     async def _look_up(self, body: dict[str, Any]) -> None:
         # What the program did before it stopped is known to the client when it hears of the stop.
@@ -102,8 +130,9 @@ class Stops:
         if top is None:
             return
         self._alerted.pop(body["threadId"], None)
-        boundary = self._take(top)
+        boundary = await self._take(top)
         if boundary is not None:
+            self._standing[body["threadId"]] = boundary
             self._at_boundary(body, top, boundary)
         elif body.get("reason") in ("breakpoint", "step", "function breakpoint"):
             await self._at_line(body, top)
@@ -116,12 +145,23 @@ class Stops:
         top: dict[str, Any] | None = frames[0]
         return top
 
-    def _take(self, top: dict[str, Any]) -> _Boundary | None:
+    async def _take(self, top: dict[str, Any]) -> _Boundary | None:
         """The boundary that this frame stands at, if one was announced."""
         path = (top.get("source") or {}).get("path") or ""
-        for boundary in self._expected:
-            frame = boundary.event.frame
-            if frame.line == top["line"] and same_path(frame.path, path):
+        found = [
+            item
+            for item in self._expected
+            if item.event.frame.line == top["line"] and same_path(item.event.frame.path, path)
+        ]
+        if not found:
+            return None
+        # Another thread may be at the same line: only this one knows which boundary is its own.
+        answer = await self._session.upstream.ask(
+            "evaluate", expression=HERE, frameId=top["id"], context="hover"
+        )
+        here = (answer.get("body") or {}).get("result")
+        for boundary in found:
+            if not answer.get("success") or str(boundary.event.boundary) == here:
                 self._expected.remove(boundary)
                 return boundary
         return None
@@ -152,6 +192,9 @@ class Stops:
                 if bound.id is not None
             ],
         )
+        if self.replay is not None and step is not None:
+            nodes = self._steps.nodes(GraphdebugNodesArguments(step), same_path)
+            self.replay.arrived(body, top["id"], event, step, nodes)
 
     async def _at_line(self, body: dict[str, Any], top: dict[str, Any]) -> None:
         """A stop of debugpy's: does Python run the program here, or build a graph?"""

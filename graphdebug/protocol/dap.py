@@ -34,6 +34,8 @@ class Configuration:
     """Where a breakpoint in a static graph stops: at the call, or inside the running graph."""
     backward: bool = True
     """Whether a breakpoint on a forward line also stops at the backward nodes it made."""
+    record_limit: int = 50_000
+    """Node executions of one run that are kept to walk through where it stops."""
 
 
 @dataclass(frozen=True)

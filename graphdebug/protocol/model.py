@@ -78,6 +78,8 @@ class Node:
     """Nanoseconds it took; 0 where that was not measured."""
     forward_node: int | None = None
     """Of a backward node: index, within the step, of the operation that made it."""
+    iterations: tuple[int, ...] = ()
+    """Of a node in loops: the iteration of each, outermost first; empty where that isn't known."""
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,14 @@ class ResumeArguments:
 
 
 @dataclass(frozen=True)
+class LeftArguments:
+    """``left``: a thread went on from a boundary; what was kept for the stop can go."""
+
+    boundary: int
+    """Which boundary."""
+
+
+@dataclass(frozen=True)
 class HelloEvent:
     """``hello``: the runtime's first message."""
 
@@ -176,6 +184,8 @@ class BoundaryEvent:
     """The exception filter that asked for the stop; None where a breakpoint did."""
     title: str = "Graph boundary"
     """What the stop is called, in a few letters."""
+    recorded: bool = False
+    """Whether the run can be walked through."""
 
 
 @dataclass(frozen=True)
@@ -219,5 +229,6 @@ REQUESTS: dict[str, type] = {
     "setBreakpoints": SetBreakpointsArguments,
     "flush": FlushArguments,
     "resume": ResumeArguments,
+    "left": LeftArguments,
 }
 """Request names and the dataclasses of their arguments. Each is answered, with an empty body."""

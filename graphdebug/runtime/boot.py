@@ -20,6 +20,7 @@ from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import Breakpoints
 from graphdebug.runtime.link import Link
 from graphdebug.runtime.recorder import Recorder, rank
+from graphdebug.runtime.replays import Replays
 from graphdebug.runtime.stops import Stops
 
 FLUSH_SECONDS = 2.0
@@ -45,10 +46,11 @@ class Runtime:
                 "setBreakpoints": self._set_breakpoints,
                 "flush": lambda arguments: None,
                 "resume": lambda arguments: self.stops.resume(arguments.boundary, arguments.stop),
+                "left": lambda arguments: self.stops.left(arguments.boundary),
             },
         )
         self.recorder = Recorder(self._link.send)
-        self.stops = Stops(self._link.send)
+        self.stops = Stops(self._link.send, Replays(self.publish))
         self._link.on_close = self._link_closed
         self._link.start(
             messages.HelloEvent(

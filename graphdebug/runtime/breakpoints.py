@@ -56,20 +56,31 @@ class Breakpoints:
         file = self._files.get(path)
         return file.get(line) if file else None
 
+    @property
+    def counts(self) -> dict[tuple[str, int], int]:
+        """How often each line with a hit condition was hit so far."""
+        return dict(self._hits)
+
     def hit(
-        self, path: str, breakpoint: Breakpoint, names: Mapping[str, Any], globals_: dict[str, Any]
+        self,
+        path: str,
+        breakpoint: Breakpoint,
+        names: Mapping[str, Any],
+        globals_: dict[str, Any],
+        counts: dict[tuple[str, int], int] | None = None,
     ) -> bool:
         """Count one execution of a line; whether it stops there (a log point never does).
 
         ``names`` are what a condition sees as locals. An expression that can't be evaluated is
-        false, as in debugpy.
+        false, as in debugpy. ``counts``: counted here instead, for what is only looked at again.
         """
         if breakpoint.condition and not self._evaluate(breakpoint.condition, names, globals_):
             return False
         if not breakpoint.hit_condition:
             return True
         key = (path, breakpoint.line)
-        count = self._hits[key] = self._hits.get(key, 0) + 1
+        hits = self._hits if counts is None else counts
+        count = hits[key] = hits.get(key, 0) + 1
         return meets_hit_condition(breakpoint.hit_condition, count)
 
     def log_text(

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
@@ -27,6 +28,16 @@ def attached() -> bool:
         return bool(debugpy.is_client_connected())
     except Exception:
         return False
+
+
+def suspended() -> bool:
+    """Whether the calling thread is stopped, so that what runs in it is an evaluation of the user's."""
+    info = getattr(threading.current_thread(), "additional_info", None)
+    return getattr(info, "pydev_state", None) == _SUSPENDED
+
+
+_SUSPENDED = 2
+"""pydevd's STATE_SUSPEND."""
 
 
 def stop_at(frame: FrameType) -> None:

@@ -16,7 +16,10 @@ from typing import Any, Protocol, cast
 from graphdebug.runtime import debugger
 from graphdebug.runtime.tree import Child, Group
 
-_MODULES = {"torch": ("torch.tensors", "torch.modules"), "tensorflow": ("tensorflow.tensors",)}
+_MODULES = {
+    "torch": ("torch.tensors", "torch.modules"),
+    "tensorflow": ("tensorflow.tensors", "tensorflow.arrays"),
+}
 
 
 class Presenter(Protocol):

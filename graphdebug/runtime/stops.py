@@ -11,6 +11,7 @@ from graphdebug.protocol.model import Source
 from graphdebug.protocol.runtime import BoundaryEvent
 from graphdebug.runtime import debugger
 from graphdebug.runtime.frames import source_of
+from graphdebug.runtime.replays import Replay, Replays
 
 Send = Callable[[BoundaryEvent], bool]
 
@@ -22,12 +23,14 @@ class Stops:
     ``resume`` and ``release`` are called on the link's thread.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, replays: Replays) -> None:
+        self.replays = replays
         self._send = send
         self._numbers = itertools.count()
         self._waiting: dict[int, tuple[threading.Event, list[bool]]] = {}
         self.filters: frozenset[str] = frozenset()
         """The exception filters of ours that are set."""
+        self._standing: dict[int, int] = {}
 
     def boundary(
         self,
@@ -38,21 +41,58 @@ class Stops:
         text: str,
         filter: str | None = None,
         title: str = "Graph boundary",
-    ) -> None:
-        """Stop in ``frame``, at whose line a graph ran the nodes of ``lines``."""
-        if not debugger.attached():
-            return
+        replay: Replay | None = None,
+    ) -> bool:
+        """Stop in ``frame``, at whose line a graph ran the nodes of ``lines``.
+
+        ``replay`` is what can be walked through there; whether it was kept, to be released here when
+        the thread goes on. (That may be later: the stop can come once the caller has returned.)
+        """
+        self.went_on()
+        if not debugger.attached() or debugger.suspended():
+            return False
         number = next(self._numbers)
         known, answer = threading.Event(), [False]
         self._waiting[number] = known, answer
         event = BoundaryEvent(
-            number, source_of(frame), step, tuple(lines), tuple(executions), text, filter, title
+            boundary=number,
+            frame=source_of(frame),
+            step=step,
+            lines=tuple(lines),
+            executions=tuple(executions),
+            text=text,
+            filter=filter,
+            title=title,
+            recorded=replay is not None,
         )
         if self._send(event):
             known.wait()
         self._waiting.pop(number, None)
-        if answer[0]:
-            debugger.stop_at(frame)
+        if not answer[0]:
+            return False
+        self._standing[threading.get_ident()] = number
+        if replay is not None:
+            self.replays.keep(number, replay)
+        debugger.stop_at(frame)
+        return replay is not None
+
+    def went_on(self) -> None:
+        """The calling thread does something new: no stop of it is going on any more.
+
+        Unless it is what the user evaluates at one.
+        """
+        if self._standing and not debugger.suspended():
+            number = self._standing.pop(threading.get_ident(), None)
+            if number is not None:
+                self.replays.drop(number)
+
+    def left(self, number: int) -> None:
+        """The observer saw the thread go on from a boundary; called on the link's thread."""
+        self.replays.drop(number)
+
+    def here(self) -> int | None:
+        """The boundary that the calling thread is stopped at; the adapter evaluates this."""
+        return self._standing.get(threading.get_ident())
 
     def filtered(self, name: str) -> bool:
         """Whether an exception filter of ours is set, and stops somebody."""
@@ -69,3 +109,4 @@ class Stops:
         """The observer has gone: nobody stops."""
         for known, _ in list(self._waiting.values()):
             known.set()
+        self.replays.drop_all()

@@ -78,6 +78,11 @@ export interface Node {
   durationNs?: number;
   /** Of a backward node: index, within the step, of the operation that made it. */
   forwardNode?: number;
+  /**
+   * Of a node in loops: the iteration of each, outermost first; empty where that isn't known.
+   * @default []
+   */
+  iterations?: number[];
 }
 
 /** One optimizer step, session run, or call of a compiled function. */
@@ -188,6 +193,11 @@ export interface Configuration {
    * @default true
    */
   backward?: boolean;
+  /**
+   * Node executions of one run that are kept to walk through where it stops.
+   * @default 50000
+   */
+  recordLimit?: number;
 }
 
 /** `graphdebugStep`: a step was made; at most 10 a second, the last one always delivered. */

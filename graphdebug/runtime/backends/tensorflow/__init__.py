@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphdebug.protocol.model import Source, StepKind
+from graphdebug.protocol.model import BindingKind, Source, StepKind
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.backends.tensorflow import entries
 from graphdebug.runtime.backends.tensorflow.boundary import Hits
@@ -16,6 +16,7 @@ from graphdebug.runtime.backends.tensorflow.functions import Functions
 from graphdebug.runtime.backends.tensorflow.patches import Patches
 from graphdebug.runtime.backends.tensorflow.session import Sessions
 from graphdebug.runtime.backends.tensorflow.sources import Graphs
+from graphdebug.runtime.replays import Replay
 
 if TYPE_CHECKING:
     from graphdebug.runtime.boot import Runtime
@@ -81,13 +82,15 @@ class TensorFlow(Backend):
         return "eager" if context.executing_eagerly() else "building"
 
     def owns(self, value: object) -> bool:
-        from graphdebug.runtime.backends.tensorflow import tensors
+        from graphdebug.runtime.backends.tensorflow import arrays, tensors
 
-        return bool(tensors.owns(value))
+        return bool(tensors.owns(value)) or isinstance(value, arrays.Recorded)
 
     def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
-        from graphdebug.runtime.backends.tensorflow import tensors
+        from graphdebug.runtime.backends.tensorflow import arrays, tensors
 
+        if isinstance(value, arrays.Recorded):
+            return dict(arrays.inspect(value, mode, index))
         answer: dict[str, Any] = tensors.inspect(value, mode, index)
         return answer
 
@@ -105,6 +108,7 @@ class TensorFlow(Backend):
         """The user's call that begins here; None where nobody asks, or it is a part of another."""
         if self.runtime.configuration.capture == "off" and not self.runtime.breakpoints.files:
             return None
+        self.runtime.stops.went_on()
         return self.calls.begin(kind, name)
 
     def step(
@@ -123,26 +127,36 @@ class TensorFlow(Backend):
             devices=devices,
         )
 
-    def stop(self, call: Call, step: int, hits: Hits, *remarks: str) -> None:
-        """Stop where the user called, if breakpoints ask for it."""
-        if hits.executions and call.frame is not None:
-            verb = "made" if call.kind == "session" else "ran"
-            text = hits.text(f"{call.name} {verb}", *remarks)
-            self.runtime.stops.boundary(call.frame, step, hits.lines, hits.executions, text)
+    def stop(
+        self, call: Call, step: int, hits: Hits, *remarks: str, replay: Replay | None = None
+    ) -> bool:
+        """Stop where the user called, if breakpoints ask for it.
 
-    def bind(self, sources: Iterable[Source], reason: str) -> None:
-        """Tell that breakpoints on these lines stop at the boundary."""
+        ``replay`` can be walked through there; whether it was kept, and is released when that is over.
+        """
+        if not hits.executions or call.frame is None:
+            return False
+        verb = "made" if call.kind == "session" else "ran"
+        text = hits.text(f"{call.name} {verb}", *remarks)
+        return self.runtime.stops.boundary(
+            call.frame, step, hits.lines, hits.executions, text, replay=replay
+        )
+
+    def bind(
+        self, sources: Iterable[Source], reason: str, kind: BindingKind = "boundary"
+    ) -> None:
+        """Tell what breakpoints on these lines do: stop at the boundary, unless ``kind`` says other."""
         files: dict[str, set[int]] = {}
         for source in sources:
             files.setdefault(source.path, set()).add(source.line)
         for path, lines in files.items():
             self._ran.setdefault(path, set()).update(lines)
-            self.runtime.recorder.bind(path, sorted(lines), "boundary", reason)
+            self.runtime.recorder.bind(path, sorted(lines), kind, reason)
 
     def bind_removed(self, path: str, line: int, reason: str) -> None:
         """Tell that nothing is left of a line, unless something was in another graph."""
         if line not in self._ran.get(path, ()):
-            self.runtime.recorder.bind(path, [line], "boundary", reason)
+            self.runtime.recorder.bind(path, [line], "never", reason)
 
     def give_up(self, what: str, error: Exception) -> None:
         """Stop observing after an error of ours."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import Source
+from graphdebug.protocol.runtime import Breakpoint
 from graphdebug.runtime.backends.tensorflow.record import Execution
 from graphdebug.runtime.backends.tensorflow.sources import Origin
 from graphdebug.runtime.frames import absolute
@@ -21,6 +22,34 @@ NAMES_LIMIT = 3
 """Nodes of a line that a stop names."""
 
 Names = Mapping[Origin, Mapping[int, str]]
+
+Log = Callable[[int, Breakpoint, str, Source], None]
+"""Takes what a log point says: the position of the execution, the breakpoint, the text, the line."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The module that called a graph: what is kept of the calling frame, which may go."""
+
+    path: str
+    globals: dict[str, Any]
+
+    @classmethod
+    def of(cls, frame: FrameType | None) -> Home | None:
+        """That of a frame."""
+        if frame is None:
+            return None
+        return cls(absolute(frame.f_code.co_filename), frame.f_globals)
+
+
+@dataclass(frozen=True)
+class Before:
+    """The breakpoints as a run found them, to evaluate them again later."""
+
+    breakpoints: Mapping[str, Mapping[int, Breakpoint]]
+    """All of them."""
+    counts: Mapping[tuple[str, int], int]
+    """How often they were hit before."""
 
 
 @dataclass
@@ -53,13 +82,16 @@ def hits(
     runtime: Runtime,
     found: Sequence[Execution],
     variables: Mapping[tuple[str, int], Names],
-    frame: FrameType | None,
+    frame: FrameType | Home | None,
     *,
     once: bool = False,
+    log: Log | None = None,
+    counts: dict[tuple[str, int], int] | None = None,
 ) -> Hits:
-    """Evaluate the breakpoints of every execution, in order; log points log here.
+    """Evaluate the breakpoints of every execution, in order; log points log here, or to ``log``.
 
-    ``once``: these are nodes rather than executions, which nobody counted.
+    ``once``: these are nodes rather than executions, which nobody counted. ``counts``: those of hits,
+    where the executions are only looked at again.
     """
     stopped: dict[tuple[str, int], list[int]] = {}
     made: Counter[tuple[str, int]] = Counter()
@@ -76,11 +108,15 @@ def hits(
         scope: dict[str, Any] = {}
         if breakpoint.condition or breakpoint.log_message:
             names = dict(_names(execution, variables.get(line, {})))
-            scope = _globals(source.path, frame)
-        if not runtime.breakpoints.hit(source.path, breakpoint, names, scope):
+            scope = globals_of(source.path, frame)
+        if not runtime.breakpoints.hit(source.path, breakpoint, names, scope, counts):
             continue
         if breakpoint.log_message:
-            runtime.log(runtime.breakpoints.log_text(breakpoint, names, scope), source)
+            text = runtime.breakpoints.log_text(breakpoint, names, scope)
+            if log is None:
+                runtime.log(text, source)
+            else:
+                log(index, breakpoint, text, source)
         else:
             stopped.setdefault(line, []).append(index)
     result = Hits()
@@ -108,9 +144,11 @@ def _names(execution: Execution, variables: Names) -> Iterator[tuple[str, Any]]:
     yield "phase", "graph"
 
 
-def _globals(path: str, frame: FrameType | None) -> dict[str, Any]:
-    if frame is not None and absolute(frame.f_code.co_filename) == path:
-        return frame.f_globals
+def globals_of(path: str, frame: FrameType | Home | None) -> dict[str, Any]:
+    """The globals of the module that a file is; that of ``frame`` is the first to be asked."""
+    home = frame if isinstance(frame, Home) else Home.of(frame)
+    if home is not None and home.path == path:
+        return home.globals
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and absolute(file) == path:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphdebug.runtime.backends.tensorflow.loops import Nest, nests
 from graphdebug.runtime.backends.tensorflow.sources import Origin, body_of, called, renamed
 
 _NOWHERE = "graphdebug_watches_nothing"
@@ -71,6 +72,8 @@ class Executable:
     """The nodes that each such operation became."""
     opaque: bool = False
     """Whether functions stay functions: their nodes run inside of one."""
+    nests: dict[str, Nest] = field(default_factory=dict)
+    """The loops that nodes run in."""
 
     def stands_for(self, node: str, op_type: str) -> bool:
         """Whether a node puts out what the operation that it was, of this type, does.
@@ -111,6 +114,7 @@ def executable(
             found.origin[node.name] = function, name
             found.origins.setdefault((function, name), []).append(node.name)
             found.opaque = found.opaque or bool(_functions(node))
+    found.nests = nests(found.nodes)
     return found
 
 

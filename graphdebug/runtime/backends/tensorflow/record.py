@@ -9,13 +9,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import VALUE_LIMIT, Node, Source, Tensor
+from graphdebug.runtime.backends.tensorflow.loops import Iterations
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.sources import Origin
 from graphdebug.runtime.backends.tensorflow.watches import Slot, Value
 
-NODES_LIMIT = 50_000
-"""Executions described for one run; those of lines with breakpoints come on top."""
+PASSED_ON = frozenset(
+    {"Switch", "Merge", "Enter", "Exit", "NextIteration", "Identity", "StopGradient", "Snapshot"}
+)
+"""Operations that put out, first or at all, what was put into them."""
 
 _LOCAL = "/job:localhost/replica:0/task:0"
 _INTERNAL = ("__copy_", "__dbg_", "_SOURCE", "_SINK", "_retval_")
@@ -39,6 +43,12 @@ class Execution:
     outputs: dict[int, Tensor]
     """By position; a ``Switch`` has but one of its two."""
     inputs: tuple[Tensor, ...] = ()
+    iterations: tuple[int, ...] = ()
+    """Of the loops around it, outermost first; empty where that can't be told."""
+    fed: tuple[tuple[Execution, int], ...] = ()
+    """The executions that made its inputs, and which of their outputs those are."""
+    began: int = 0
+    """When, on TensorFlow's clock."""
     values: dict[int, Value] = field(default_factory=dict)
     """By the position of the output."""
 
@@ -52,7 +62,10 @@ class Record:
         graph: Executable,
         source: Callable[[Origin], Source | None],
         values: Mapping[Slot, Sequence[Value]],
+        in_turn: bool = False,
     ) -> None:
+        """``in_turn``: the iterations of loops ran one by one."""
+        self._in_turn = in_turn
         self._statistics = statistics
         self._graph = graph
         self._source = source
@@ -61,15 +74,19 @@ class Record:
     def executions(self, only: Collection[str] | None = None) -> list[Execution]:
         """What ran, in order of its start: all of it, or nodes of these names alone."""
         counts: Counter[tuple[str, bool]] = Counter()
-        latest: dict[str, dict[int, Tensor]] = {}
+        latest: dict[str, Execution] = {}
+        loops = self._graph.nests if self._in_turn and only is None else {}
+        iterations = Iterations(self._graph.nodes, loops)
         found = []
         for stats, device in self._timed(only):
             name = stats.node_name
             definition = self._definition(stats)
             outputs = {item.slot: _output(item, device) for item in stats.output}
-            found.append(self._execution(stats, device, definition, outputs, latest, counts))
+            execution = self._execution(stats, device, definition, outputs, latest, counts)
+            found.append(execution)
             if definition is not None:
-                latest[name] = outputs
+                execution.iterations = iterations.of(name)
+                latest[name] = execution
         self._attach(found)
         return found
 
@@ -96,13 +113,14 @@ class Record:
         device: str,
         definition: Any,
         outputs: dict[int, Tensor],
-        latest: Mapping[str, Mapping[int, Tensor]],
+        latest: Mapping[str, Execution],
         counts: Counter[tuple[str, bool]],
     ) -> Execution:
         name = stats.node_name
         origin = None if definition is None else self._graph.origin[name]
         key = name, definition is None
         counts[key] += 1
+        fed = () if definition is None else tuple(_fed(definition, latest))
         return Execution(
             node=name,
             name=name if origin is None else self._graph.names.get(name, name),
@@ -113,7 +131,9 @@ class Record:
             device=device,
             duration_ns=max(0, stats.op_end_rel_nanos - stats.op_start_rel_nanos),
             outputs=outputs,
-            inputs=() if definition is None else tuple(_inputs(definition, latest)),
+            inputs=tuple(made.outputs[slot] for made, slot in fed),
+            fed=fed,
+            began=stats.all_start_nanos,
         )
 
     def _attach(self, found: Sequence[Execution]) -> None:
@@ -145,9 +165,13 @@ def large(found: Sequence[Execution]) -> set[Slot]:
 
 
 def nodes(
-    found: Sequence[Execution], wanted: Collection[int] = (), *, values: bool = False
+    found: Sequence[Execution],
+    wanted: Collection[int] = (),
+    *,
+    limit: int = Configuration.record_limit,
+    values: bool | Collection[str] = False,
 ) -> list[Node]:
-    """As the protocol says it, with ``values`` or without.
+    """As the protocol says it, up to ``limit``; with values or without, or with those of some nodes.
 
     ``wanted`` are positions that are described beyond the limit too.
     """
@@ -161,12 +185,13 @@ def nodes(
             iteration=item.iteration,
             device=item.device,
             inputs=item.inputs,
-            outputs=_outputs(item, values),
+            outputs=_outputs(item, values if isinstance(values, bool) else item.node in values),
             source=item.source,
             duration_ns=item.duration_ns,
+            iterations=item.iterations,
         )
         for index, item in enumerate(found)
-        if index < NODES_LIMIT or index in wanted
+        if index < limit or index in wanted
     ]
 
 
@@ -222,12 +247,12 @@ def _output(output: Any, device: str) -> Tensor:
     return tensor(shape, description.dtype, device)
 
 
-def _inputs(definition: Any, latest: Mapping[str, Mapping[int, Tensor]]) -> Iterator[Tensor]:
+def _fed(definition: Any, latest: Mapping[str, Execution]) -> Iterator[tuple[Execution, int]]:
     for text in definition.input:
-        producer, _, slot = text.partition(":")
-        output = latest.get(producer, {}).get(int(slot or 0))
-        if output is not None:
-            yield output
+        producer, _, number = text.partition(":")
+        made, slot = latest.get(producer), int(number or 0)
+        if made is not None and slot in made.outputs:
+            yield made, slot
 
 
 def _op_type(stats: Any, definition: Any) -> str:

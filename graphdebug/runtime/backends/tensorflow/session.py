@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdebug.protocol.model import Node
-from graphdebug.runtime.backends.tensorflow import boundary, record, static
+from graphdebug.runtime.backends.tensorflow import boundary, budget, record, static
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.partitions import Executable, executable
-from graphdebug.runtime.backends.tensorflow.record import Record
+from graphdebug.runtime.backends.tensorflow.record import Execution, Record
 from graphdebug.runtime.backends.tensorflow.signatures import (
     Selection,
     Shapes,
@@ -20,6 +20,7 @@ from graphdebug.runtime.backends.tensorflow.signatures import (
     Signatures,
     Wanted,
 )
+from graphdebug.runtime.backends.tensorflow.walks import Walk
 from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Run:
     """What TensorFlow recorded."""
     built: list[Node] | None = None
     """What ran, where that was known before."""
+    found: list[Execution] = field(default_factory=list)
+    """All executions, where they were looked at."""
 
     def withhold(self, metadata: Any) -> None:
         """Take out of the user's metadata what we asked for."""
@@ -179,7 +182,8 @@ class Sessions:
                 breakpoints.version,
                 self.dumps,
             )
-            run.slots = signature.watched(run.selection)
+            limit = self.runtime.configuration.record_limit
+            run.slots = signature.watched(session.graph, run.selection, shapes, limit)
         if self.backend.records_values:
             run.slots |= signature.small(session, self.dumps)
         new = self.backend.records_nodes and shapes not in signature.summaries
@@ -229,6 +233,7 @@ class Sessions:
             run.known or executable(told.partition_graphs, run.graph),
             lambda origin: lines.source(run.graph, origin),
             {} if run.watch is None else run.watch.values(),
+            in_turn=run.watch is not None,
         )
 
     def _release(self, run: Run) -> None:
@@ -243,12 +248,44 @@ class Sessions:
 
     def report(self, call: Call, run: Run, duration: int) -> None:
         """Report the step of a run that is over, and stop where a breakpoint asks for it."""
+        before = boundary.Before(self.runtime.breakpoints.files, self.runtime.breakpoints.counts)
+        kept = False
         try:
             stops = self._hits(call, run)
             index = self._step(call, run, duration, stops)
+            replay = self._walk(call, run, stops, before) if stops.executions else None
+            remarks = _remarks(run, self.runtime.configuration.record_limit)
+            kept = self.backend.stop(call, index, stops, *remarks, replay=replay)
         finally:
-            self._release(run)
-        self.backend.stop(call, index, stops, *_remarks(run.selection))
+            if not kept:
+                self._release(run)
+
+    def _walk(self, call: Call, run: Run, stops: boundary.Hits, before: boundary.Before) -> Walk:
+        selection = run.selection
+        watched = run.slots if run.watch is not None else frozenset()
+
+        def why(item: Execution, slot: int) -> str:
+            if selection.without_values:
+                return selection.without_values
+            if (item.node, slot) in watched or slot not in item.outputs:
+                return ""
+            if item.outputs[slot].dtype in ("resource", "variant"):
+                return f"it is a {item.outputs[slot].dtype}"
+            return budget.why(item.outputs[slot].bytes, selection.stops)
+
+        lines = self.backend.graphs.lines(run.graph)
+        found = run.found
+        return Walk(
+            self.runtime,
+            run.graph,
+            lines,
+            found,
+            stops.executions,
+            boundary.Home.of(call.frame),
+            why,
+            before,
+            lambda: self._release(run),
+        )
 
     def _hits(self, call: Call, run: Run) -> boundary.Hits:
         if run.record is None or not run.selection.lines:
@@ -281,20 +318,22 @@ class Sessions:
     ) -> int | None:
         """The number of the description of a run that was recorded."""
         valued = self.backend.records_values and run.watch is not None
+        limit = self.runtime.configuration.record_limit
         if not (stops.executions or valued or (graph is None and self.backend.records_nodes)):
             return graph
-        found = recorded.executions()
+        found = run.found = recorded.executions()
         stops.place(found)
+        run.signature.saw(run.shapes, found)
         run.signature.summaries[run.shapes] = len(found), tuple(sorted({e.device for e in found}))
         self._bind(run, found)
         if stops.executions or valued:
-            for slot in record.large(found):
-                run.signature.saw(slot)
-            nodes = record.nodes(found, stops.executions, values=True)
+            # The others' values stay where they are, until somebody looks at one.
+            values = self.backend.records_values or run.selection.nodes
+            nodes = record.nodes(found, stops.executions, limit=limit, values=values)
             return self.runtime.recorder.graph(None, lambda: nodes)
-        return self.runtime.recorder.graph(run.key, lambda: record.nodes(found))
+        return self.runtime.recorder.graph(run.key, lambda: record.nodes(found, limit=limit))
 
-    def _bind(self, run: Run, found: list[record.Execution]) -> None:
+    def _bind(self, run: Run, found: list[Execution]) -> None:
         self.backend.bind((item.source for item in found if item.source is not None), BOUND)
         for (path, line), origins in run.selection.removed.items():
             names = ", ".join(name for _, name in origins[: boundary.NAMES_LIMIT])
@@ -319,9 +358,15 @@ def _shape(value: Any) -> tuple[Any, ...]:
     return getattr(value, "shape", ()), getattr(value, "dtype", type(value))
 
 
-def _remarks(selection: Selection) -> list[str]:
+def _remarks(run: Run, limit: int) -> list[str]:
     """What a stop says beyond what ran."""
+    selection = run.selection
     said = [f"TensorFlow's optimizer left nothing of line {line}" for _, line in selection.removed]
     if selection.without_values:
         said.append(f"without values, since {selection.without_values}")
+    if len(run.found) > limit:
+        said.append(
+            f"of {len(run.found):,} node executions the first {limit:,} are kept (recordLimit), and "
+            "those that the breakpoints stop at"
+        )
     return said

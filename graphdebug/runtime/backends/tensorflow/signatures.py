@@ -6,14 +6,15 @@ import itertools
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from graphdebug.protocol.model import VALUE_LIMIT
 from graphdebug.protocol.runtime import Breakpoint
-from graphdebug.runtime.backends.tensorflow import partitions
+from graphdebug.runtime.backends.tensorflow import budget, partitions
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
+from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution, large
 from graphdebug.runtime.backends.tensorflow.sources import (
     GraphLines,
     Origin,
@@ -54,9 +55,9 @@ class Selection:
     nodes: set[str] = field(default_factory=set)
     """What those lines became."""
     slots: set[Slot] = field(default_factory=set)
-    """Outputs to watch, whatever their size: a condition or a log point may look at them."""
-    small: set[Slot] = field(default_factory=set)
-    """Outputs to watch while they are small enough for their values to travel."""
+    """Their outputs to watch, whatever the size."""
+    stops: bool = False
+    """Whether one of the breakpoints stops in any case, so that the whole run is worth recording."""
     without_values: str = ""
     """Why nothing can be watched; empty where it can."""
 
@@ -69,6 +70,9 @@ class Signature:
         self.lock = threading.Lock()
         self.summaries: dict[Shapes, tuple[int, tuple[str, ...]]] = {}
         self._watchable: frozenset[Slot] | None = None
+        self._candidates: list[budget.Candidate] | None = None
+        self._chosen: dict[tuple[Shapes, int], frozenset[Slot]] = {}
+        self._ran: dict[Shapes, budget.Ran] = {}
         self._large: set[Slot] = set()
         self._selection: tuple[int, Selection] = (-1, Selection())
         self._executable: Executable | None = None
@@ -120,13 +124,27 @@ class Signature:
                 )
             return self._watchable - self._large
 
-    def watched(self, selection: Selection) -> frozenset[Slot]:
-        """What to watch for breakpoints."""
-        return frozenset(selection.slots | (selection.small - self._large))
+    def watched(
+        self, graph: Any, selection: Selection, shapes: Shapes, limit: int
+    ) -> frozenset[Slot]:
+        """What to watch for breakpoints; of the whole run, nodes that run ``limit`` times at most."""
+        if not selection.stops or selection.without_values:
+            return frozenset(selection.slots)
+        with self.lock:
+            key = shapes, limit
+            if key not in self._chosen:
+                if self._candidates is None:
+                    self._candidates = list(_candidates(graph, self._executable or Executable()))
+                known = self._ran.get(shapes, {})
+                self._chosen[key] = budget.chosen(self._candidates, known, limit)
+            return self._chosen[key] | selection.slots
 
-    def saw(self, slot: Slot) -> None:
-        """An output turned out to be too large for its value to travel."""
-        self._large.add(slot)
+    def saw(self, shapes: Shapes, found: Sequence[Execution]) -> None:
+        """A run tells how large its outputs are, and how often its nodes ran."""
+        self._large |= large(found)
+        if shapes not in self._ran:
+            self._ran[shapes] = budget.ran(found)
+            self._chosen.clear()
 
     def why_unwatchable(self, session: Any, dumps: Dumps) -> str:
         """Why no run of it may be watched; empty where runs may."""
@@ -176,19 +194,12 @@ class Signature:
             if executable.nodes and not executable.opaque and not left:
                 found.removed[line_of] = origins
             if not found.without_values:
-                self._watch(found, graph, breakpoints[line_of[0]][line_of[1]], origins)
+                for origin in origins:
+                    found.slots.update(slot for slot, _ in watchable(graph, origin, executable))
+            asked = breakpoints[line_of[0]][line_of[1]]
+            if left and not (asked.condition or asked.hit_condition or asked.log_message):
+                found.stops = True
         return found
-
-    def _watch(
-        self, found: Selection, graph: Any, breakpoint: Breakpoint, origins: Iterable[Origin]
-    ) -> None:
-        looks = bool(breakpoint.condition or breakpoint.log_message)
-        for origin in origins:
-            for slot, size in watchable(graph, origin, self._executable or Executable()):
-                if looks:
-                    found.slots.add(slot)
-                elif size is None or size <= VALUE_LIMIT:
-                    found.small.add(slot)
 
     def _reaches(self, graph: Any, origin: Origin) -> bool:
         if self._reachable is None:
@@ -218,6 +229,21 @@ def watchable(
                 output.dtype._is_ref_dtype or output.dtype in (dtypes.resource, dtypes.variant)
             ):
                 yield (node, slot), output.shape.num_elements()
+
+
+def _candidates(graph: Any, executable: Executable) -> Iterator[budget.Candidate]:
+    """What else can be recorded of a run: what nodes make, rather than what they pass on."""
+    for origin in executable.origins:
+        operation = find(graph, origin)
+        if operation is None or operation.type in PASSED_ON:
+            continue
+        for slot, elements in watchable(graph, origin, executable):
+            size = (
+                None
+                if elements is None
+                else elements * (operation.outputs[slot[1]].dtype.size or 0)
+            )
+            yield budget.Candidate(slot, size, slot[0] in executable.nests)
 
 
 class Reachable(NamedTuple):

@@ -1,0 +1,132 @@
+"""A walk through one recorded run: where it stands, where it can go, and what is said there.
+
+Used by ``replay`` alone; asks nobody.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphdebug.protocol.model import Node
+from graphdebug.protocol.runtime import BoundaryEvent
+
+FIRST_FRAME = 1 << 30
+"""The first frame id of ours; debugpy counts from 1."""
+
+Log = tuple[str, str, int]
+"""What a log point says, and its file and line."""
+
+_ids = itertools.count(FIRST_FRAME)
+
+
+@dataclass
+class Walk:
+    """A stopped thread's, from its boundary."""
+
+    thread: int
+    event: BoundaryEvent
+    step: int
+    """The client's index of the step."""
+    stopped: dict[str, Any]
+    """The body of the boundary's ``stopped`` event."""
+    frame: int
+    """debugpy's id of the frame that called the run."""
+    nodes: Sequence[Node]
+    """The executions that are walked through, in order."""
+    hits: frozenset[int]
+    """Indices of those that breakpoints stop at."""
+    version: int
+    """Of the breakpoints that ``hits`` are of."""
+    logs: dict[int, Log] = field(default_factory=dict)
+    """What log points have still to say, by index."""
+    position: int | None = None
+    """Where it stands in ``nodes``; None at the boundary."""
+    stack: list[dict[str, Any]] | None = None
+    """debugpy's frames of the thread, once they were asked for."""
+    scopes: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    """Ours, by frame, once they were asked for."""
+    _frames: dict[int, int] = field(default_factory=dict)
+
+    def frame_here(self) -> int:
+        """The id of the frame of this place; the same whenever the walk comes here."""
+        assert self.position is not None
+        return self._frames.setdefault(self.position, next(_ids))
+
+    def index_of(self, frame: int) -> int | None:
+        """The index of the node whose frame has this id; None where it is none of this walk's."""
+        for position, known in self._frames.items():
+            if known == frame:
+                return self.nodes[position].index
+        return None
+
+    def beside(self, by: int) -> int | None:
+        """The place ``by`` further; None where the record ends before."""
+        if self.position is None:
+            return 0 if by > 0 else len(self.nodes) - 1
+        there = self.position + by
+        return there if 0 <= there < len(self.nodes) else None
+
+    def hit_beside(self, by: int) -> int | None:
+        """The nearest place on that side where a breakpoint stops; None where there is none."""
+        there = self.beside(by)
+        while there is not None and self.nodes[there].index not in self.hits:
+            there = there + by if 0 <= there + by < len(self.nodes) else None
+        return there
+
+    def passed(self, there: int | None) -> list[Log]:
+        """What log points say on the way forward to a place, or to the end; each says it once."""
+        first = -1 if self.position is None else self.nodes[self.position].index
+        last = self.nodes[-1].index if there is None else self.nodes[there].index
+        return [self.logs.pop(at) for at in sorted(self.logs) if first < at <= last]
+
+    def stack_frame(self) -> dict[str, Any]:
+        """The frame of this place, as DAP has it."""
+        assert self.position is not None
+        node = self.nodes[self.position]
+        source = node.source or self.event.frame
+        name = label(node) if node.source else f"{label(node)} (no line of yours made it)"
+        return {
+            "id": self.frame_here(),
+            "name": name,
+            "source": {"path": source.path, "name": source.path.replace("\\", "/").split("/")[-1]},
+            "line": source.line,
+            "column": 1,
+        }
+
+    def body(self, reason: str, breakpoints: Callable[[str, int], list[int]]) -> dict[str, Any]:
+        """The body of the ``stopped`` event of this place."""
+        shared = {
+            "threadId": self.thread,
+            "allThreadsStopped": self.stopped.get("allThreadsStopped", True),
+        }
+        if self.position is None:
+            text = f"back from the record: {self.event.text}"
+            title = self.stopped.get("description", "Graph boundary")
+            return {"reason": "step", "description": title, "text": text, **shared}
+        node = self.nodes[self.position]
+        ids = []
+        if node.source is not None and node.index in self.hits:
+            ids = breakpoints(node.source.path, node.source.line)
+        text = (
+            f"recorded in step {self.step}: {label(node)}, "
+            f"{self.position + 1} of {len(self.nodes)} executions; nothing runs now"
+        )
+        if self.position in (0, len(self.nodes) - 1):
+            ends = "stepBack" if self.position == 0 else "next"
+            text += f"; {ends} leads back to the boundary"
+        return {
+            "reason": reason,
+            "description": "Graph replay",
+            "text": text,
+            **({"hitBreakpointIds": ids} if ids and reason == "breakpoint" else {}),
+            **shared,
+        }
+
+
+def label(node: Node) -> str:
+    """``while/Add [3] /device:CPU:0``; in nested loops each has its number, outermost first."""
+    numbers = node.iterations or (node.iteration,)
+    return f"{node.name} [{', '.join(map(str, numbers))}] {node.device}".rstrip()

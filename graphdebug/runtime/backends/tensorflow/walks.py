@@ -1,0 +1,133 @@
+"""A recorded run of a graph as ``replays`` wants it: its executions, and their values when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphdebug.protocol.model import Source
+from graphdebug.protocol.runtime import Breakpoint
+from graphdebug.runtime.backends.tensorflow import boundary, record
+from graphdebug.runtime.backends.tensorflow.arrays import recorded
+from graphdebug.runtime.backends.tensorflow.assignments import variables
+from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution
+from graphdebug.runtime.backends.tensorflow.sources import GraphLines
+from graphdebug.runtime.replays import Execution as Shown
+from graphdebug.runtime.replays import Item, Missing, Passed
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.boot import Runtime
+
+Why = Callable[[Execution, int], str]
+"""Why an output has no value; empty where nobody knows."""
+
+
+class Walk:
+    """What is kept of one run while its thread is stopped."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        graph: Any,
+        lines: GraphLines,
+        found: Sequence[Execution],
+        wanted: Collection[int],
+        home: boundary.Home | None,
+        why: Why,
+        before: boundary.Before,
+        release: Callable[[], None],
+    ) -> None:
+        """Keep the first of ``found``, up to the limit, and beyond it those at ``wanted`` positions."""
+        limit = runtime.configuration.record_limit
+        self._runtime = runtime
+        self._graph = graph
+        self._lines = lines
+        self._kept = dict(enumerate(found[:limit]))
+        for index in wanted:
+            if index >= limit:
+                found[index].fed = ()  # or it would keep all that were before it
+                self._kept[index] = found[index]
+        self._home = home
+        self._release = release
+        self._why = why
+        self._before = before
+
+    def execution(self, index: int) -> Shown:
+        """The execution at a position of the record. Raises LookupError for one that isn't kept."""
+        item = self._kept[index]
+        (node,) = record.nodes([item])
+        names = self._variables(item.source).get(item.origin or ("", ""), {})
+        outputs = tuple(
+            Item(tensor, self._reader(item, slot), names.get(slot, ""))
+            for slot, tensor in sorted(item.outputs.items())
+        )
+        inputs = tuple(
+            Item(made.outputs[slot], self._reader(made, slot), made.name) for made, slot in item.fed
+        )
+        scope: Mapping[str, Any] = {}
+        if item.source is not None:
+            scope = boundary.globals_of(item.source.path, self._home)
+        return Shown(node, inputs, outputs, scope)
+
+    def passed(self) -> Passed:
+        """Evaluate the breakpoints that are set now."""
+        indices = sorted(self._kept)
+        logs: list[tuple[int, str, Source]] = []
+
+        def log(at: int, breakpoint: Breakpoint, text: str, source: Source) -> None:
+            if breakpoint != self._before.breakpoints.get(source.path, {}).get(source.line):
+                logs.append((indices[at], text, source))
+
+        names = {
+            (path, line): self._variables(Source(path, line))
+            for path, file in self._runtime.breakpoints.files.items()
+            for line in file
+        }
+        stops = boundary.hits(
+            self._runtime,
+            [self._kept[index] for index in indices],
+            names,
+            self._home,
+            log=log,
+            counts=dict(self._before.counts),
+        )
+        return Passed(tuple(indices[at] for at in stops.executions), tuple(logs))
+
+    def release(self) -> None:
+        """Nobody asks any more."""
+        self._kept.clear()
+        self._release()
+
+    def _variables(self, source: Source | None) -> Mapping[Any, Mapping[int, str]]:
+        if source is None:
+            return {}
+        origins = self._lines.built_at(self._graph, source.path, source.line)
+        return variables(self._graph, source.path, source.line, origins)
+
+    def _reader(self, item: Execution, slot: int) -> Callable[[], Any]:
+        def read() -> Any:
+            made, at = _source(item, slot)
+            value = made.values.get(at)
+            array = None if value is None else value.read()
+            tensor = item.outputs[slot]
+            if array is None:
+                text = f"{tensor.dtype} {tensor.shape} {tensor.device}"
+                return Missing(text, self._why(made, at))
+            return recorded(array, tensor.device)
+
+        return read
+
+
+def _source(item: Execution, slot: int) -> tuple[Execution, int]:
+    """The execution that has a value as its own, which others only passed on."""
+    while slot not in item.values and item.op_type in PASSED_ON and item.fed:
+        if item.op_type == "Merge":
+            if slot != 0:
+                break  # which of its inputs it was
+            # Of its inputs only one came, and last.
+            item, slot = max(item.fed, key=lambda made: made[0].began)
+        elif item.op_type == "Switch" and len(item.fed) < 2:
+            break  # one of its inputs isn't known
+        else:
+            item, slot = item.fed[0]
+    return item, slot
