@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from support.dap import Start
+from tf_debugged import Debugged, under_debugpy
 from tf_observed import Observed, bare, graph_of
 
 pytestmark = pytest.mark.frameworks
 
 
 def test_calls_are_steps_with_the_nodes_they_were_built_of() -> None:
-    marks = ("helper", "add", "branch", "plain", "outer", "variable", "broken", "data")
-    seen = Observed("tf_functions.py", breakpoints=marks)
+    seen = Observed("tf_functions.py")
     assert seen.stdout == bare("tf_functions.py").stdout, seen.stderr[-2000:]
     assert not [alert for alert in seen.alerts if alert.kind == "hook"]
 
@@ -34,14 +35,20 @@ def test_calls_are_steps_with_the_nodes_they_were_built_of() -> None:
     [helper] = [n for n in seen.nodes_at(first.index, "helper") if n.op_type == "Mul"]
     assert helper.device == "/device:CPU:0" and len(helper.inputs) == 2
 
-    stops = [stop for stop in seen.boundaries if stop.frame.line == seen.line("counted")]
+
+def test_calls_stop_for_the_lines_that_ran_in_them(start: Start) -> None:
+    marks = ("helper", "add", "branch", "plain", "outer", "variable", "broken", "data")
+    seen = Debugged(start, "tf_functions.py", breakpoints=marks)
+    assert seen.stdout == under_debugpy(start, "tf_functions.py"), seen.stderr[-2000:]
+    assert not [alert for alert in seen.alerts if alert.kind == "hook"]
+    stops = [stop for stop in seen.boundaries if stop.line == seen.line("counted")]
     assert len(stops) == 1
-    assert {item.line for item in stops[0].lines} == {
-        seen.line(m) for m in ("add", "branch", "helper")
-    }
-    assert "tells no values" in stops[0].text
-    assert {n.op_type for n in seen.executed(stops[0])} >= {"AddV2", "Mul"}
-    assert seen.bound[seen.line("add")].kind == "boundary"
+    assert stops[0].lines == {seen.line(mark) for mark in ("add", "branch", "helper")}
+    assert stops[0].text.startswith("counted ran ")
+    assert {node.op_type for node in seen.executed(stops[0])} >= {"AddV2", "Mul"}
+    assert seen.bound[seen.line("add")].startswith("boundary: ")
+    # AutoGraph runs a copy of the others' code, where debugpy doesn't stop.
+    assert {stop.line for stop in seen.building} == {seen.line("plain")}
 
 
 def test_a_retrace_says_which_argument_changed() -> None:
@@ -61,7 +68,7 @@ def test_a_retrace_says_which_argument_changed() -> None:
 
 
 def test_keras_makes_a_step_for_each_batch() -> None:
-    seen = Observed("tf_keras_fit.py", breakpoints=("noisy", "loss"))
+    seen = Observed("tf_keras_fit.py")
     assert seen.returncode == 0, seen.stderr[-2000:]
     fit = seen.steps_at("fit")
     assert [step.name for step in fit] == ["Model.fit"] * 9
@@ -72,7 +79,13 @@ def test_keras_makes_a_step_for_each_batch() -> None:
     noisy = [node.op_type for node in seen.nodes_at(fit[0].index, "noisy")]
     assert "Mul" in noisy and "AddV2" in noisy
     assert seen.nodes_at(fit[0].index, "apply")
-    stops = [stop for stop in seen.boundaries if stop.frame.line == seen.line("fit")]
+    assert not seen.alerts
+
+
+def test_keras_stops_for_each_batch(start: Start) -> None:
+    seen = Debugged(start, "tf_keras_fit.py", breakpoints=("noisy", "loss"))
+    assert seen.returncode == 0, seen.stderr[-2000:]
+    stops = [stop for stop in seen.boundaries if stop.line == seen.line("fit")]
     assert len(stops) == 9
     assert all(stop.text.startswith("Model.fit ran ") for stop in stops)
     assert not seen.alerts

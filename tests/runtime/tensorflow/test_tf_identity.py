@@ -7,6 +7,8 @@ import itertools
 import subprocess
 
 import pytest
+from support.dap import Start
+from tf_debugged import Debugged, under_debugpy
 from tf_observed import Observed, bare
 
 pytestmark = pytest.mark.frameworks
@@ -29,7 +31,7 @@ def expected(name: str, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("kind", TRAININGS, ids="-".join)
-def test_a_session_trains_to_the_same_bits(kind: tuple[str, ...]) -> None:
+def test_a_session_trains_to_the_same_bits(start: Start, kind: tuple[str, ...]) -> None:
     for capture in CAPTURES:
         seen = Observed("tf_training.py", *kind, capture=capture)
         assert seen.stdout == expected("tf_training.py", *kind).stdout, (
@@ -37,13 +39,14 @@ def test_a_session_trains_to_the_same_bits(kind: tuple[str, ...]) -> None:
             seen.stderr[-2000:],
         )
         assert not seen.alerts
-    seen = Observed("tf_training.py", *kind, breakpoints=LINES, capture="nodes")
-    assert seen.stdout == expected("tf_training.py", *kind).stdout, seen.stderr[-2000:]
-    assert not seen.alerts
-    stops = [stop for stop in seen.boundaries if stop.frame.line == seen.line("step")]
+    debugged = Debugged(start, "tf_training.py", *kind, breakpoints=LINES)
+    assert debugged.stdout == expected("tf_training.py", *kind).stdout, debugged.stderr[-2000:]
+    assert not debugged.alerts
+    assert len(debugged.building) >= 4
+    stops = [stop for stop in debugged.boundaries if stop.line == debugged.line("step")]
     assert len(stops) == 6
     for stop in stops:
-        valued = [n for n in seen.executed(stop) if any(t.value is not None for t in n.outputs)]
+        valued = [n for n in debugged.executed(stop) if any(t.value is not None for t in n.outputs)]
         if kind[2] == "plain":
             assert valued and "without values" not in stop.text
             assert any(n.op_type == "Mean" and n.outputs[0].shape == () for n in valued)
@@ -53,7 +56,7 @@ def test_a_session_trains_to_the_same_bits(kind: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("how", ["compiled", "eagerly"])
-def test_a_keras_model_trains_to_the_same_bits(how: str) -> None:
+def test_a_keras_model_trains_to_the_same_bits(start: Start, how: str) -> None:
     for capture in CAPTURES if how == "compiled" else ("nodes",):
         seen = Observed("tf_keras_fit.py", how, capture=capture)
         assert seen.stdout == expected("tf_keras_fit.py", how).stdout, (
@@ -61,18 +64,28 @@ def test_a_keras_model_trains_to_the_same_bits(how: str) -> None:
             seen.stderr[-2000:],
         )
         assert not [alert for alert in seen.alerts if alert.kind == "hook"]
-    seen = Observed("tf_keras_fit.py", how, breakpoints=("noisy", "loss", "layer", "apply"))
-    assert seen.stdout == expected("tf_keras_fit.py", how).stdout, seen.stderr[-2000:]
-    assert not [alert for alert in seen.alerts if alert.kind == "hook"]
+    marks = ("noisy", "loss", "layer", "apply")
+    debugged = Debugged(start, "tf_keras_fit.py", how, breakpoints=marks)
+    assert debugged.stdout == expected("tf_keras_fit.py", how).stdout, debugged.stderr[-2000:]
+    assert not [alert for alert in debugged.alerts if alert.kind == "hook"]
+    where = debugged.stops if how == "eagerly" else debugged.building
+    assert {stop.line for stop in where} == {debugged.line(mark) for mark in marks}
+    assert bool(debugged.boundaries) == (how == "compiled")
 
 
 @pytest.mark.parametrize("capture", CAPTURES)
 def test_errors_are_the_users_own_to_the_letter(capture: str) -> None:
+    seen = Observed("tf_errors.py", capture=capture)
+    assert seen.stdout == expected("tf_errors.py").stdout, seen.stderr[-2000:]
+    assert not [alert for alert in seen.alerts if alert.kind == "hook"]
+
+
+def test_errors_are_the_users_own_under_the_debugger(start: Start) -> None:
     marks = ("checked", "minus", "multiplied", "item", "function")
-    for breakpoints in ((), marks) if capture == "nodes" else ((),):
-        seen = Observed("tf_errors.py", capture=capture, breakpoints=breakpoints)
-        assert seen.stdout == expected("tf_errors.py").stdout, seen.stderr[-2000:]
-        assert not [alert for alert in seen.alerts if alert.kind == "hook"]
+    seen = Debugged(start, "tf_errors.py", breakpoints=marks)
+    assert seen.stdout == under_debugpy(start, "tf_errors.py"), seen.stderr[-2000:]
+    assert not [alert for alert in seen.alerts if alert.kind == "hook"]
+    assert {stop.line for stop in seen.building} == {seen.line(mark) for mark in marks[:-1]}
 
 
 @pytest.mark.parametrize("breakpoints", [(), ("body", "squared")])
@@ -81,12 +94,21 @@ def test_threads_run_graphs_at_once(breakpoints: tuple[str, ...]) -> None:
     assert seen.stdout == expected("tf_threads.py").stdout, seen.stderr[-2000:]
     assert not seen.alerts
     assert len(seen.steps_at("run")) == len(seen.steps_at("call")) == 60
-    assert len(seen.boundaries) == (120 if breakpoints else 0)
+    for step in seen.steps_at("run") if breakpoints else ():
+        values = seen.values_at(step.index, "body", "AddV2")
+        assert len(values) == 5
+        assert all(new == 2 * old + 1 for old, new in itertools.pairwise(values))
+
+
+def test_one_of_the_threads_stops(start: Start) -> None:
+    # Of all runs, only those of the thread that starts with 4 have a 9.
+    seen = Debugged(start, "tf_threads.py", breakpoints={"body": {"condition": "value == 9"}})
+    assert seen.stdout == expected("tf_threads.py").stdout, seen.stderr[-2000:]
+    assert not seen.alerts
+    assert [stop.line for stop in seen.stops] == [seen.line("run")] * 10
     for stop in seen.boundaries:
-        if stop.frame.line == seen.line("run"):
-            values = [n.outputs[0].value for n in seen.executed(stop) if n.op_type == "AddV2"]
-            assert len(values) == 5
-            assert all(new == 2 * old + 1 for old, new in itertools.pairwise(values))
+        assert stop.locals["name"]["value"] == "4"
+        assert [execution["value"] for execution in stop.executed] == ["int32 () /device:CPU:0 9"]
 
 
 FAULTS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,12 @@ from graphdebug.protocol.model import Alert, Node, Step
 from graphdebug.protocol.runtime import (
     AlertEvent,
     BindingEvent,
-    BoundaryEvent,
     Breakpoint,
     GraphEvent,
-    LogEvent,
     StepEvent,
 )
 
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2"}
-ATTACHED = str(Path(__file__).with_name("attached"))
 
 
 def bare(name: str, *args: str) -> subprocess.CompletedProcess[str]:
@@ -36,30 +34,20 @@ def bare(name: str, *args: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-class Observed(Observation):
-    """The program with us, believing that a debugger is attached.
+class Recorded(ABC):
+    """What was recorded of a program, and the program's marks."""
 
-    ``breakpoints`` are marks, or marks with the other fields of a Breakpoint.
-    """
+    path: str
+    """The program."""
 
-    def __init__(
-        self,
-        name: str,
-        *args: str,
-        breakpoints: tuple[str, ...] | dict[str, dict[str, Any]] = (),
-        capture: Any = "nodes",
-    ) -> None:
-        self.path = program(name)
-        more = breakpoints if isinstance(breakpoints, dict) else {mark: {} for mark in breakpoints}
-        set_ = tuple(Breakpoint(line(self.path, mark), **fields) for mark, fields in more.items())
-        super().__init__(
-            Path(self.path),
-            *args,
-            configuration=Configuration(capture=capture),
-            breakpoints={self.path: set_} if set_ else None,
-            env={**ENVIRONMENT, "PYTHONPATH": ATTACHED},
-            timeout=170,
-        )
+    @property
+    @abstractmethod
+    def steps(self) -> list[Step]:
+        """All steps, in order."""
+
+    @abstractmethod
+    def nodes(self, step: int) -> tuple[Node, ...]:
+        """The nodes of a step, by its index."""
 
     def line(self, mark: str) -> int:
         """The line of a mark."""
@@ -82,15 +70,26 @@ class Observed(Observation):
         found = self.nodes_at(step, mark)
         return [node.outputs[0].value for node in found if node.op_type == op_type]
 
-    @property
-    def boundaries(self) -> list[BoundaryEvent]:
-        """Stops at the boundary."""
-        return self.of(BoundaryEvent)
 
-    @property
-    def logged(self) -> list[str]:
-        """What log points said."""
-        return [event.text for event in self.of(LogEvent)]
+class Observed(Observation, Recorded):
+    """The program with us, without a debugger.
+
+    ``breakpoints`` are marks: what they ask to record is recorded, and nothing stops.
+    """
+
+    def __init__(
+        self, name: str, *args: str, breakpoints: tuple[str, ...] = (), capture: Any = "nodes"
+    ) -> None:
+        self.path = program(name)
+        set_ = tuple(Breakpoint(line(self.path, mark)) for mark in breakpoints)
+        super().__init__(
+            Path(self.path),
+            *args,
+            configuration=Configuration(capture=capture),
+            breakpoints={self.path: set_} if set_ else None,
+            env=ENVIRONMENT,
+            timeout=170,
+        )
 
     @property
     def alerts(self) -> list[Alert]:
@@ -101,11 +100,6 @@ class Observed(Observation):
     def bound(self) -> dict[int, BindingEvent]:
         """The last binding of each line."""
         return {line: event for event in self.of(BindingEvent) for line in event.lines}
-
-    def executed(self, boundary: BoundaryEvent) -> list[Node]:
-        """The executions that a boundary stops for."""
-        nodes = {node.index: node for node in self.nodes(boundary.step)}
-        return [nodes[index] for index in boundary.executions]
 
 
 def graphs(observed: Observed) -> list[GraphEvent]:
