@@ -29,6 +29,9 @@ _UNSTOPPED = (
 _STOPPED_INSIDE = ("torch.compile",)
 """Constructs whose functions run eagerly under ``staticGraphs: node``."""
 
+_INSIDE = ("at Session.run", "inside Session.run, at each execution of these nodes,")
+"""What a reason says of a graph that stops at the boundary, and of one that stops inside."""
+
 EAGERLY = (
     "runs eagerly while this breakpoint is set; results may differ in the last bits from the "
     "compiled ones"
@@ -142,7 +145,7 @@ class Breakpoints:
         known = self._found.get(key)
         if known is None:
             self._found[key] = "line", EAGER
-        elif known[0] == "boundary" and not known[1].endswith(EAGER):
+        elif known[0] in ("boundary", "node") and not known[1].endswith(EAGER):
             self._found[key] = known[0], f"{known[1]}; {ALSO_EAGER}"
         return self._rebind()
 
@@ -203,14 +206,16 @@ class Breakpoints:
             binding = analysis.binding(line)
             bound.kind, bound.reason = binding.kind, binding.reason
             if self._stops_inside(binding):
-                bound.kind, bound.reason = "node", _eagerly(binding)
+                bound.kind, bound.reason = "node", _inside(binding)
             elif binding.kind == "boundary" and self._misses(binding):
                 bound.kind, bound.reason = _without_boundary(binding, self.observed)
         return bound
 
     def _stops_inside(self, binding: Binding) -> bool:
-        inside = binding.kind == "boundary" and binding.construct in _STOPPED_INSIDE
-        return inside and self.observed and self.static_graphs == "node"
+        there = binding.session or binding.construct in _STOPPED_INSIDE
+        return (
+            there and binding.kind == "boundary" and self.observed and self.static_graphs == "node"
+        )
 
     def _misses(self, binding: Binding) -> bool:
         return not self.observed or binding.construct.startswith(_UNSTOPPED)
@@ -236,7 +241,9 @@ class Breakpoints:
             yield from file.bound
 
 
-def _eagerly(binding: Binding) -> str:
+def _inside(binding: Binding) -> str:
+    if binding.session:
+        return binding.reason.replace(*_INSIDE)
     what = f"{binding.construct} compiles {binding.function}"
     return f"{EAGERLY} ({what}, and the compiled call that it is part of runs as plain Python)"
 

@@ -11,6 +11,7 @@ from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.connections import Connection
 from graphdebug.adapter.filters import Filters
 from graphdebug.adapter.lifecycle import Lifecycle
+from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
@@ -50,8 +51,10 @@ class DebugAdapter(Observer):
         replay = self._stops.replay = Replay(
             self.session, self._breakpoints, self._records, lambda: self._lifecycle.just_my_code
         )
+        self._node_stops = self._stops.node_stops = NodeStops(self.session, self._breakpoints)
         self.session.parts = [
             self,
+            self._node_stops,
             replay,
             self._lifecycle,
             self._bindings,
@@ -99,6 +102,8 @@ class DebugAdapter(Observer):
         elif isinstance(event, messages.BoundaryEvent):
             self._records.flush()
             self._stops.boundary(runtime, event)
+        elif isinstance(event, messages.NodeStopEvent):
+            self._node_stops.announced(runtime, event)
         elif isinstance(event, messages.BindingEvent):
             self._bindings.corrected(event)
         elif isinstance(event, messages.AlertEvent):

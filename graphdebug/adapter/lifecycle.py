@@ -114,8 +114,8 @@ class Lifecycle:
         self._breakpoints.static_graphs = self.configuration.static_graphs
         if self.configuration.static_graphs == "node":
             self._session.output(
-                '"staticGraphs": "node" stops inside what torch.compile compiles; breakpoints in other '
-                "graphs stop at the boundary"
+                '"staticGraphs": "node" stops inside Session.run and what torch.compile compiles; '
+                "breakpoints in other graphs stop at the boundary"
             )
 
 

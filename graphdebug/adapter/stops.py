@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphdebug.adapter.breakpoints import Bound, Breakpoints
+from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.references import References
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
@@ -73,6 +74,8 @@ class Stops:
         self.replay: Replay | None = None
         """Hears of the boundaries that threads stop at."""
         self._frames: dict[int, tuple[int, BoundaryEvent, list[Node]]] = {}
+        self.node_stops: NodeStops | None = None
+        """Says what stops inside of running graphs are."""
 
     # From the runtimes
 
@@ -111,6 +114,8 @@ class Stops:
         """A thread goes on, or all do."""
         if self.replay is not None:
             self.replay.left(thread)
+        if self.node_stops is not None:
+            self.node_stops.left(thread)
         for stopped in [thread] if thread is not None else list(self._standing):
             boundary = self._standing.pop(stopped, None)
             if boundary is not None:
@@ -130,6 +135,8 @@ class Stops:
         if top is None:
             return
         self._alerted.pop(body["threadId"], None)
+        if self.node_stops is not None and await self.node_stops.annotate(body, top):
+            return
         boundary = await self._take(top)
         if boundary is not None:
             self._standing[body["threadId"]] = boundary
@@ -200,7 +207,7 @@ class Stops:
         """A stop of debugpy's: does Python run the program here, or build a graph?"""
         path = (top.get("source") or {}).get("path") or ""
         line = top["line"]
-        if not self._observed() or self._breakpoints.kind(path, line) not in ("boundary", "never"):
+        if not self._observed() or self._breakpoints.kind(path, line) == "line":
             return
         place = await self._session.upstream.ask(
             "evaluate", expression=PLACE, frameId=top["id"], context="hover"

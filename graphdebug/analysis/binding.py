@@ -27,5 +27,7 @@ class Binding:
     """What makes the graph, as users spell it, such as ``tf.while_loop``; empty for plain Python."""
     function: str = ""
     """The function whose code this is, as in ``co_name``; ``<module>`` at the top level."""
+    session: bool = False
+    """Whether it is a Session that runs the graph, node by node."""
     builds: bool = True
     """Whether Python itself stops there, be it only while the graph is built or traced."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphdebug.analysis.apis import COMPILE, FIT, FUNCTION
+from graphdebug.analysis.apis import COMPILE, CONSTRUCTS, FIT, FUNCTION
 from graphdebug.analysis.binding import Binding
-from graphdebug.analysis.contexts import Mark
+from graphdebug.analysis.contexts import SESSION, Mark
 from graphdebug.analysis.switches import GRAPH_MODE, Switches
+
+_OPENING = {construct.name for construct in CONSTRUCTS.values() if construct.opens}
 
 EACH_TIME = "stops each time this line runs"
 
@@ -73,7 +75,8 @@ def _boundary(
         reason += "; where it runs as plain Python as well, it stops each time"
     reason += switches.unless(_SWITCHED.get(shown.construct, ""))
     builds = bool(built) or any(mark.plain for mark in marks)
-    return Binding("boundary", reason, at, shown.construct, function, builds)
+    session = all(mark.runs == SESSION and mark.construct not in _OPENING for mark in graphs)
+    return Binding("boundary", reason, at, shown.construct, function, session, builds)
 
 
 def _built(mark: Mark) -> str:

@@ -8,10 +8,13 @@ messages count the steps of one process; the observer gives them their place in 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Alert, Backend, BindingKind, Node, Source, Step
+
+NodeStopReason = Literal["breakpoint", "step"]
+NodeStopAction = Literal["stop", "step", "out"]
 
 ENVIRONMENT_VARIABLE = "GRAPHDEBUG"
 """Holds an Invitation as JSON: how a launched program and its subprocesses find the observer."""
@@ -78,6 +81,17 @@ class ResumeArguments:
     """Which boundary."""
     stop: bool
     """Whether the debugger stops there."""
+
+
+@dataclass(frozen=True)
+class NodeStopArguments:
+    """``nodeStop``: answers a ``nodeStop`` event, or says how the client moves on from there."""
+
+    stop: int
+    """Which stop."""
+    action: NodeStopAction
+    """``stop``: the observer knows of it, and the thread, which waits for that, stops. ``step``: the
+    client goes on to the next node; ``out``: it goes on to the caller of the graph."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +203,24 @@ class BoundaryEvent:
 
 
 @dataclass(frozen=True)
+class NodeStopEvent:
+    """``nodeStop``: a running graph is held at a node, or a step through one is over."""
+
+    stop: int
+    """Names this stop."""
+    reason: NodeStopReason
+    """Why it stops."""
+    frame: Source
+    """Where the debugger stops."""
+    step: int
+    """The step that the run makes."""
+    text: str
+    """What it stops at, in one sentence."""
+    inside: bool = True
+    """Whether the graph is held, and there are nodes to step to."""
+
+
+@dataclass(frozen=True)
 class LogEvent:
     """``log``: a log point on a graph line was passed."""
 
@@ -219,6 +251,7 @@ EVENTS: dict[str, type] = {
     "dropped": DroppedEvent,
     "binding": BindingEvent,
     "boundary": BoundaryEvent,
+    "nodeStop": NodeStopEvent,
     "log": LogEvent,
     "published": PublishedEvent,
 }
@@ -230,5 +263,6 @@ REQUESTS: dict[str, type] = {
     "flush": FlushArguments,
     "resume": ResumeArguments,
     "left": LeftArguments,
+    "nodeStop": NodeStopArguments,
 }
 """Request names and the dataclasses of their arguments. Each is answered, with an empty body."""

@@ -19,6 +19,7 @@ from graphdebug.runtime import debugger, presentation
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import Breakpoints
 from graphdebug.runtime.link import Link
+from graphdebug.runtime.node_stops import NodeStops
 from graphdebug.runtime.recorder import Recorder, rank
 from graphdebug.runtime.replays import Replays
 from graphdebug.runtime.stops import Stops
@@ -47,10 +48,12 @@ class Runtime:
                 "flush": lambda arguments: None,
                 "resume": lambda arguments: self.stops.resume(arguments.boundary, arguments.stop),
                 "left": lambda arguments: self.stops.left(arguments.boundary),
+                "nodeStop": lambda arguments: self.node_stops.answer(arguments),
             },
         )
         self.recorder = Recorder(self._link.send)
         self.stops = Stops(self._link.send, Replays(self.publish))
+        self.node_stops = NodeStops(self._link.send)
         self._link.on_close = self._link_closed
         self._link.start(
             messages.HelloEvent(
@@ -162,6 +165,7 @@ class Runtime:
     def _link_closed(self) -> None:
         """Nobody listens any more: no stop, no record."""
         self.stops.release()
+        self.node_stops.release()
         self.stops.filters = frozenset()
         self.breakpoints.replace_all({})
         self.configuration = Configuration(capture="off")
@@ -227,6 +231,11 @@ def place() -> str:
             if (found := backend.place()) != "eager":
                 return found
     return "eager"
+
+
+def node_stop() -> int | None:
+    """What the adapter evaluates where threads stopped at nodes of one line: which stop this is."""
+    return None if runtime is None else runtime.node_stops.here()
 
 
 def inspect(key: str, value: Any, mode: str, index: str | None) -> None:

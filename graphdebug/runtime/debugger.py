@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import keyword
 import socket
 import sys
 import threading
@@ -62,6 +63,20 @@ def stop_at(frame: FrameType) -> None:
     showing = synthetic.shows(code.co_filename, frame.f_lineno, code.co_name, names)
     values = [shown[name] for name in names]
     FunctionType(showing, frame.f_globals)(debugpy.breakpoint, *values)
+
+
+def show(path: str, line: int, function: str, shown: dict[str, Any], scope: dict[str, Any]) -> None:
+    """Stop in a frame of its own, at a line of the user's, with locals ``shown``, globals ``scope``.
+
+    Returns when the user goes on. The frame stands on those that called us.
+    """
+    import debugpy
+
+    from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
+
+    names = tuple(name for name in shown if name.isidentifier() and not keyword.iskeyword(name))
+    code = synthetic.shows(path, line, function, names)
+    FunctionType(code, scope)(debugpy.breakpoint, *(shown[name] for name in names))
 
 
 def _called_us(frame: FrameType) -> bool:

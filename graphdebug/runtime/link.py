@@ -28,6 +28,7 @@ _URGENT = (
     messages.HelloEvent,
     messages.BackendEvent,
     messages.BoundaryEvent,
+    messages.NodeStopEvent,
     messages.LogEvent,
     messages.PublishedEvent,
 )

@@ -142,9 +142,7 @@ class TensorFlow(Backend):
             call.frame, step, hits.lines, hits.executions, text, replay=replay
         )
 
-    def bind(
-        self, sources: Iterable[Source], reason: str, kind: BindingKind = "boundary"
-    ) -> None:
+    def bind(self, sources: Iterable[Source], reason: str, kind: BindingKind = "boundary") -> None:
         """Tell what breakpoints on these lines do: stop at the boundary, unless ``kind`` says other."""
         files: dict[str, set[int]] = {}
         for source in sources:

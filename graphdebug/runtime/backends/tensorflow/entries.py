@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 from graphdebug.runtime.backends import HookUnfit
@@ -92,6 +94,12 @@ class RunHook(SessionHook):
         call.ran, call.running = run, True
         call.spent += time.perf_counter_ns() - began
         return (call, own, arguments[-1]), arguments, kwargs
+
+    def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+        live = None if state is None else state[0].ran.live
+        return (
+            original if live is None else functools.partial(self.sessions.live.run, live, original)
+        )
 
     def leave(self, state: tuple[Call, Call | None, Any], result: Any, failed: bool) -> None:
         call, own, metadata = state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends.tensorflow.patches import Arguments
@@ -29,6 +30,10 @@ class GuardedHook(ABC):
             self.backend.calls.end()  # Ctrl-C while ours ran: the next call is an outermost one
             raise
         return None, args, kwargs
+
+    def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+        """The original."""
+        return original
 
     def after(self, state: Any, result: Any, failed: bool) -> Any:
         """``leave``, without its errors."""

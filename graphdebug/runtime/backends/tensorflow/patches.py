@@ -6,7 +6,7 @@ import ast
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any, NamedTuple, Protocol
 
 from graphdebug.runtime.backends import HookUnfit
@@ -18,20 +18,23 @@ _WRAPPER = """
 def wrapper(*args, **kwargs):
     state, args, kwargs = before(args, kwargs)
     try:
-        result = original(*args, **kwargs)
+        result = instead(state, original)(*args, **kwargs)
     except BaseException as error:
         after(state, None, True)
-        error.__traceback__ = error.__traceback__.tb_next
+        error.__traceback__ = without_ours(error.__traceback__)
         raise
     return after(state, result, False)
 """
 
 
 class Hook(Protocol):
-    """What happens around a call. Neither method may raise."""
+    """What happens around a call. No method may raise."""
 
     def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """Called with the arguments; what it returns replaces them."""
+
+    def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+        """What is called with the arguments: the original, or what calls it in its own way."""
 
     def after(self, state: Any, result: Any, failed: bool) -> Any:
         """Called with what the original returned, or ``failed`` where it raised; returns it."""
@@ -77,8 +80,9 @@ class Patches:
 def wrapped(original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
     """``original`` with ``hook`` around it.
 
-    What the original raises carries no trace of the wrapper: a bare ``raise`` adds no entry for the
-    frame that it stands in, and the one that was there is taken out. (Python 3.10 puts it back.)
+    What the original raises carries no trace of the wrapper, or of what was called instead: a bare
+    ``raise`` adds no entry for the frame that it stands in, and those that were there are taken out.
+    (Python 3.10 puts one back.)
     The frame of the wrapper stands in the file and on the line of the original: TensorFlow keeps the
     stack of whoever builds an op, and leaves its own files out of the messages it makes from it.
     """
@@ -87,8 +91,19 @@ def wrapped(original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
         raise HookUnfit(f"{original!r} is not a Python function")
     code = _code(function.__code__.co_filename, function.__code__.co_firstlineno)
     namespace: dict[str, Any] = {"original": original, "before": hook.before, "after": hook.after}
+    namespace.update(instead=hook.instead, without_ours=_without_ours)
     namespace["__name__"] = __name__  # by which debuggers know it for ours and pass over it
     return functools.wraps(original)(FunctionType(code, namespace, function.__name__))
+
+
+def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback from the first frame on that isn't graphdebug's."""
+    while traceback is not None:
+        name = traceback.tb_frame.f_globals.get("__name__")
+        if not str(name).startswith("graphdebug."):
+            break
+        traceback = traceback.tb_next
+    return traceback
 
 
 @functools.cache

@@ -11,9 +11,17 @@ from graphdebug.protocol.model import Node
 from graphdebug.runtime.backends.tensorflow import boundary, budget, record, static
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.live import Live
+from graphdebug.runtime.backends.tensorflow.live_sessions import (
+    CALLABLE,
+    PARTIAL,
+    REMOTE,
+    LiveSessions,
+)
 from graphdebug.runtime.backends.tensorflow.partitions import Executable, executable
 from graphdebug.runtime.backends.tensorflow.record import Execution, Record
 from graphdebug.runtime.backends.tensorflow.signatures import (
+    Line,
     Selection,
     Shapes,
     Signature,
@@ -52,6 +60,10 @@ class Run:
     traced: bool = False
     """Whether TensorFlow is to record it."""
     watch: Watch | None = None
+    live_lines: frozenset[Line] = frozenset()
+    """Lines with breakpoints that stop while the graph runs."""
+    live: Live | None = None
+    """The run, where it stops at its nodes."""
     twin: tuple[Any, Twin] | None = None
     """The user's callable, and what runs in its place."""
     options: Any = None
@@ -93,6 +105,7 @@ class Sessions:
         self.runtime = backend.runtime
         self.signatures = Signatures()
         self.dumps = Dumps()
+        self.live = LiveSessions(backend, self.dumps)
         self._untold = Run(None, Signature(Wanted(0, (), (), ())), (), ())
         self.options: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._twins: weakref.WeakKeyDictionary[Any, list[Twin]] = weakref.WeakKeyDictionary()
@@ -115,7 +128,13 @@ class Sessions:
             asked = config_pb2.RunOptions()
             if options is not None:
                 asked.ParseFromString(api.TF_GetBuffer(options))
+            if self.live.asked:
+                self.live.plan(session, run, self.live.why_not(session, asked))
             self._ask(run, session, asked)
+            call = self.backend.calls.current
+            run.live = self.live.open(run, asked, "Session.run" if call is None else call.name)
+            if run.live is not None:
+                run.known = run.signature.executable(session, self.dumps)
             options = run.options = api.TF_NewBufferFromString(asked.SerializeToString())
             if metadata is None:
                 metadata = run.metadata = api.TF_NewBuffer()
@@ -132,6 +151,8 @@ class Sessions:
         run = self._run(session, wanted, tuple(map(_shape, feeds)))
         if made not in self.options or run.signature.why_unwatchable(session, self.dumps):
             run.traced = False  # the twin has kernels of its own
+        if self.live.asked and run.selection.lines:
+            self.live.plan(session, run, CALLABLE)
         if not run.traced:
             return run, None, None
         twin = self._twin(made, run)
@@ -157,6 +178,8 @@ class Sessions:
         wanted, shapes = _signature(session.graph, feeds, fetches, ())
         known = self.signatures.of(session)
         parts = known.parts(handle)
+        if self.runtime.breakpoints.files:
+            self.live.unseen(session.graph, PARTIAL)
         key = ("part", known.number, wanted, shapes, len(parts.ran))
         run = Run(session.graph, known.of(wanted), shapes, key)
         ran = parts.take(session.graph, wanted)
@@ -173,7 +196,9 @@ class Sessions:
         run = Run(session.graph, signature, shapes, key)
         breakpoints = self.runtime.breakpoints
         if session._target:
-            return run  # another process runs the graph
+            if breakpoints.files:
+                self.live.unseen(session.graph, REMOTE)
+            return run
         if breakpoints.files:
             run.selection = signature.selection(
                 session,
@@ -233,7 +258,7 @@ class Sessions:
             run.known or executable(told.partition_graphs, run.graph),
             lambda origin: lines.source(run.graph, origin),
             {} if run.watch is None else run.watch.values(),
-            in_turn=run.watch is not None,
+            in_turn=run.watch is not None or run.live is not None,
         )
 
     def _release(self, run: Run) -> None:
@@ -256,6 +281,8 @@ class Sessions:
             replay = self._walk(call, run, stops, before) if stops.executions else None
             remarks = _remarks(run, self.runtime.configuration.record_limit)
             kept = self.backend.stop(call, index, stops, *remarks, replay=replay)
+            if run.live is not None and not stops.executions:
+                self.live.finish(call, run.live, index)
         finally:
             if not kept:
                 self._release(run)
@@ -291,7 +318,11 @@ class Sessions:
         if run.record is None or not run.selection.lines:
             return boundary.Hits()
         # Of most runs only the lines with breakpoints matter, and the rest is never looked at.
-        asked = run.record.executions(run.selection.nodes)
+        asked = [
+            item
+            for item in run.record.executions(run.selection.nodes)
+            if item.source is None or (item.source.path, item.source.line) not in run.live_lines
+        ]
         names = {
             (path, line): variables(run.graph, path, line, origins)
             for (path, line), origins in run.selection.lines.items()
@@ -334,7 +365,8 @@ class Sessions:
         return self.runtime.recorder.graph(run.key, lambda: record.nodes(found, limit=limit))
 
     def _bind(self, run: Run, found: list[Execution]) -> None:
-        self.backend.bind((item.source for item in found if item.source is not None), BOUND)
+        if not self.live.asked:  # else that is told before a run
+            self.backend.bind((item.source for item in found if item.source is not None), BOUND)
         for (path, line), origins in run.selection.removed.items():
             names = ", ".join(name for _, name in origins[: boundary.NAMES_LIMIT])
             self.backend.bind_removed(path, line, REMOVED.format(names))

@@ -1,0 +1,146 @@
+"""Runs of sessions that stop at their nodes while they run: which may, and what is said of the others."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from graphdebug.protocol.model import BindingKind, Source
+from graphdebug.runtime import debugger
+from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.gates import Gates, NoGate
+from graphdebug.runtime.backends.tensorflow.live import Live, Spots
+from graphdebug.runtime.backends.tensorflow.signatures import Line, Signature
+from graphdebug.runtime.backends.tensorflow.spots import spots
+from graphdebug.runtime.backends.tensorflow.watches import Dumps
+from graphdebug.runtime.frames import source_of
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.backends.tensorflow import TensorFlow
+    from graphdebug.runtime.backends.tensorflow.session import Run
+
+NODE = "stops inside the running graph, at each execution of the nodes that this line builds"
+BOUNDARY = (
+    "the nodes that this line builds can't be held while they run, since {}; so it stops where "
+    "Session.run is called"
+)
+NOTHING = "stops while Python builds the graph here; nothing stops when it runs, since {}"
+
+OPAQUE = "TensorFlow runs them as a part of a function, which is one node of this graph"
+WITHOUT_OUTPUT = "they have no output that TensorFlow's debugger can hold"
+TIMED = "the run has a time limit, which a stop would exceed"
+WATCHED = "the program watches this run with TensorFlow's debugger itself"
+CALLABLE = "this is a callable made of CallableOptions"
+PARTIAL = "a partial run tells nothing of its nodes"
+REMOTE = "another process runs the nodes of this session"
+
+
+class LiveSessions:
+    """Makes runs live, where the client asked for ``"staticGraphs": "node"``.
+
+    Its methods are called on the program's threads, any number at once.
+    """
+
+    def __init__(self, backend: TensorFlow, dumps: Dumps) -> None:
+        self.backend = backend
+        self.runtime = backend.runtime
+        self.gates = Gates()
+        self._dumps = dumps
+        self._spots: weakref.WeakKeyDictionary[Signature, Spots] = weakref.WeakKeyDictionary()
+        self._no_gate = ""
+
+    @property
+    def asked(self) -> bool:
+        """Whether breakpoints in graphs are to stop inside of them."""
+        return self.runtime.configuration.static_graphs == "node"
+
+    def plan(self, session: Any, run: Run, why: str = "") -> None:
+        """Decide which of a run's lines stop inside of it, and tell what all of them do.
+
+        ``why``: what forbids it.
+        """
+        why = why or run.signature.why_unwatchable(session, self._dumps) or self._no_gate
+        new = run.signature not in self._spots
+        if new:
+            lines = self.backend.graphs.lines(run.graph)
+            known = run.signature.executable(session, self._dumps)
+            self._spots[run.signature] = spots(run.graph, lines, known)
+        found = self._spots[run.signature]
+        at = {(spot.source.path, spot.source.line) for spot in found.nodes.values()}
+        self._tell(at if new else at & run.selection.lines.keys(), "node", NODE, why)
+        rest = run.selection.lines.keys() - at - run.selection.removed.keys()
+        opaque = run.signature.executable(session, self._dumps).opaque
+        self._tell(rest, "boundary", "", why or (OPAQUE if opaque else WITHOUT_OUTPUT))
+        if not why and debugger.attached():
+            run.live_lines = frozenset(at & run.selection.lines.keys())
+            if run.live_lines >= run.selection.lines.keys():
+                run.slots = frozenset()
+
+    def why_not(self, session: Any, options: Any) -> str:
+        """What in the user's RunOptions, or in the session's configuration, forbids it."""
+        config = session._config
+        if options is not None and options.debug_options.debug_tensor_watch_opts:
+            return WATCHED
+        limit = 0 if options is None else options.timeout_in_ms
+        if limit or (config is not None and config.operation_timeout_in_ms):
+            return TIMED
+        return ""
+
+    def unseen(self, graph: Any, why: str) -> None:
+        """Tell that of this graph's runs nothing is seen."""
+        lines = self.backend.graphs.lines(graph)
+        lines.update(graph)
+        files = self.runtime.breakpoints.files
+        built = [
+            (path, line)
+            for path, file in files.items()
+            for line in file
+            if lines.built_at(graph, path, line)
+        ]
+        self._tell(built, "line", NOTHING.format(why), "")
+
+    def open(self, run: Run, options: Any, what: str) -> Live | None:
+        """Make a run with these RunOptions live, if it has lines that are to stop."""
+        if not run.live_lines:
+            return None
+        found = self._spots[run.signature]
+        try:
+            gate = self.gates.borrow()
+            live = Live(self.runtime, gate, found, what, self.runtime.recorder.next_step)
+            gate.open(live, found.slots)
+        except NoGate as error:
+            self._no_gate = str(error)
+            self._tell(run.live_lines, "node", NODE, self._no_gate)
+            run.live_lines = frozenset()
+            return None
+        gate.add_to(options, found.slots)
+        return live
+
+    def run(self, live: Live, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """In the original's place: call it while the thread stops at its nodes."""
+        try:
+            return live.run(lambda: original(*args, **kwargs))
+        finally:
+            live.gate.close()
+            self.gates.give_back(live.gate)
+            if live.problem is not None:
+                self.backend.give_up("a stop inside of a graph", live.problem)
+
+    def finish(self, call: Call, live: Live, step: int) -> None:
+        """The run is over: a step out of it ends where it was called."""
+        frame = call.frame
+        if live.move and frame is not None:
+            self.runtime.node_stops.stop(
+                "step",
+                source_of(frame),
+                step,
+                f"{call.name} is over (step {step})",
+                lambda: debugger.stop_at(frame),
+                inside=False,
+            )
+
+    def _tell(self, lines: Iterable[Line], kind: BindingKind, reason: str, why: str) -> None:
+        if why:
+            kind, reason = "boundary", BOUNDARY.format(why)
+        self.backend.bind([Source(path, line) for path, line in lines], reason, kind)

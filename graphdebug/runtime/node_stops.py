@@ -1,0 +1,89 @@
+"""Stops at nodes, while the graph or the pass that they are part of runs."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from graphdebug.protocol.model import Source
+from graphdebug.protocol.runtime import NodeStopArguments, NodeStopEvent, NodeStopReason
+from graphdebug.runtime import debugger
+
+Move = Literal["", "step", "out"]
+"""What the user does at a stop: goes on, steps to the next node, or steps out to the caller."""
+
+
+@dataclass
+class _Stop:
+    known: threading.Event = field(default_factory=threading.Event)
+    stops: bool = False
+    move: Move = ""
+
+
+class NodeStops:
+    """Announces a stop to the observer, waits until it knows, and stops.
+
+    One thread stops at a time, since a debugger tells its client of one only; the others wait for
+    ``_turn``. ``answer`` and ``release`` are called on the link's thread.
+    """
+
+    def __init__(self, send: Callable[[NodeStopEvent], bool]) -> None:
+        self._send = send
+        self._numbers = itertools.count()
+        self._turn = threading.RLock()
+        self._stops: dict[int, _Stop] = {}
+        self._standing: dict[int, int] = {}
+
+    def stop(
+        self,
+        reason: NodeStopReason,
+        frame: Source,
+        step: int,
+        text: str,
+        show: Callable[[], None],
+        *,
+        inside: bool = True,
+    ) -> Move:
+        """Stop at ``frame``, which ``show`` shows until the user goes on; what the user did then.
+
+        ``inside``: there are nodes to step to.
+        """
+        with self._turn:
+            if not debugger.attached():
+                return ""
+            number, stop, thread = next(self._numbers), _Stop(), threading.get_ident()
+            self._stops[number] = stop
+            try:
+                if self._send(NodeStopEvent(number, reason, frame, step, text, inside)):
+                    stop.known.wait()
+                if stop.stops:
+                    self._standing[thread] = number
+                    show()
+            finally:
+                self._standing.pop(thread, None)
+                self._stops.pop(number, None)
+            return stop.move
+
+    def here(self) -> int | None:
+        """The stop that the calling thread stands at; the adapter evaluates this."""
+        return self._standing.get(threading.get_ident())
+
+    def answer(self, arguments: NodeStopArguments) -> None:
+        """The observer knows of a stop, or the user moves on from there."""
+        stop = self._stops.get(arguments.stop)
+        if stop is None:
+            return
+        if arguments.action == "stop":
+            stop.stops = True
+            stop.known.set()
+        else:
+            stop.move = arguments.action
+
+    def release(self) -> None:
+        """The observer has gone: nobody stops."""
+        for stop in list(self._stops.values()):
+            stop.move = ""
+            stop.known.set()
