@@ -205,7 +205,7 @@ def framework_imported(module: str) -> None:
 
 def _start() -> Runtime | None:
     text = os.environ.get(messages.ENVIRONMENT_VARIABLE)
-    if not text:
+    if not text or _of_a_compiler(sys.orig_argv):
         return None
     try:
         started = Runtime(from_wire(messages.Invitation, json.loads(text)))
@@ -215,6 +215,12 @@ def _start() -> Runtime | None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forked)
     return started
+
+
+def _of_a_compiler(command: list[str]) -> bool:
+    """Whether torch's inductor started this process: to compile, to time, or to try what was compiled."""
+    worker = any("torch/_inductor/" in part.replace("\\", "/") for part in command)
+    return worker or ("-c" in command and "cdll.LoadLibrary(" in command[-1])
 
 
 def _forked() -> None:

@@ -113,6 +113,35 @@ def answer_without_delay() -> None:
     pydevd.PyDB.initialize_network = initialize_network
 
 
+def leave_compilers_alone() -> None:
+    """Let the processes that torch's inductor starts run without a debugger.
+
+    pydevd makes each Python child wait for a client, and inductor waits for its own: the first call
+    of a compiled function would hang. They run none of the user's code. Called by ``bootstrap`` when
+    pydevd has been imported.
+    """
+    try:
+        from _pydev_bundle import pydev_monkey
+
+        original = pydev_monkey._get_apply_arg_patching
+        if original.__code__.co_argcount:
+            raise TypeError("_get_apply_arg_patching takes arguments")
+    except Exception as error:
+        _unfit("processes that torch's inductor starts wait for a debugger", error)
+        return
+
+    @functools.wraps(original)
+    def _get_apply_arg_patching() -> Any:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if str(frame.f_globals.get("__name__")).startswith("torch._inductor."):
+                return False
+            frame = frame.f_back
+        return original()
+
+    pydev_monkey._get_apply_arg_patching = _get_apply_arg_patching
+
+
 def present(string_provider: type, resolver: type) -> None:
     """Show values in Variables through these, now or as soon as pydevd is there.
 

@@ -113,8 +113,8 @@ def _strategy() -> Any:
 
 
 def _excuse(frame: FrameType) -> None:
-    """A call with ``fullgraph`` insists on a graph; this one has none, and that is as it should be."""
+    """A call with ``fullgraph`` counts its graphs and insists on one; this one is not to count."""
     if frame.f_locals.get("fullgraph_count_enabled"):
         from torch._C._dynamo import eval_frame
 
-        eval_frame.set_fullgraph_compiled_frame_count(1)
+        eval_frame.set_fullgraph_compiled_frame_count(-1)
