@@ -141,9 +141,11 @@ class Breakpoints:
 
     def ran_eagerly(self, path: str, line: int) -> list[Bound]:
         """A line that the source promised to a graph was run by Python with eager tensors."""
+        if any(bound.reason.startswith(EAGERLY) for bound in self.at(path, line)):
+            return []  # as promised
         key = os.path.realpath(path), line
         known = self._found.get(key)
-        if known is None:
+        if known is None or known[0] == "never":
             self._found[key] = "line", EAGER
         elif known[0] in ("boundary", "node") and not known[1].endswith(EAGER):
             self._found[key] = known[0], f"{known[1]}; {ALSO_EAGER}"

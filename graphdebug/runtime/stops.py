@@ -15,6 +15,12 @@ from graphdebug.runtime.replays import Replay, Replays
 
 Send = Callable[[BoundaryEvent], bool]
 
+BOUNDARY = "graphdebug.boundary"
+"""The exception filter that stops at every graph boundary."""
+
+RETRACE = "graphdebug.retrace"
+"""The exception filter that stops where a function is traced or compiled again."""
+
 
 class Stops:
     """Announces a stop to the observer, waits until it knows, and stops.

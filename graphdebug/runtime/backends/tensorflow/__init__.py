@@ -17,6 +17,7 @@ from graphdebug.runtime.backends.tensorflow.patches import Patches
 from graphdebug.runtime.backends.tensorflow.session import Sessions
 from graphdebug.runtime.backends.tensorflow.sources import Graphs
 from graphdebug.runtime.replays import Replay
+from graphdebug.runtime.stops import BOUNDARY, RETRACE
 
 if TYPE_CHECKING:
     from graphdebug.runtime.boot import Runtime
@@ -106,9 +107,11 @@ class TensorFlow(Backend):
 
     def begin(self, kind: StepKind, name: str) -> Call | None:
         """The user's call that begins here; None where nobody asks, or it is a part of another."""
-        if self.runtime.configuration.capture == "off" and not self.runtime.breakpoints.files:
+        runtime = self.runtime
+        asked = bool(runtime.breakpoints.files or runtime.stops.filters)
+        if runtime.configuration.capture == "off" and not asked:
             return None
-        self.runtime.stops.went_on()
+        runtime.stops.went_on()
         return self.calls.begin(kind, name)
 
     def step(
@@ -134,13 +137,30 @@ class TensorFlow(Backend):
 
         ``replay`` can be walked through there; whether it was kept, and is released when that is over.
         """
-        if not hits.executions or call.frame is None:
+        if call.frame is None:
             return False
+        if not hits.executions:
+            return self._stop_filtered(call, step)
         verb = "made" if call.kind == "session" else "ran"
         text = hits.text(f"{call.name} {verb}", *remarks)
         return self.runtime.stops.boundary(
             call.frame, step, hits.lines, hits.executions, text, replay=replay
         )
+
+    def _stop_filtered(self, call: Call, step: int) -> bool:
+        """Stop at every graph boundary, if a filter asks for that."""
+        if call.frame is not None and self.runtime.stops.filtered(BOUNDARY):
+            text = f"{call.name} ran its graph"
+            self.runtime.stops.boundary(call.frame, step, (), (), text, filter=BOUNDARY)
+        return False
+
+    def stop_retraced(self, call: Call) -> None:
+        """Stop where the user called a function that was traced again, if a filter asks for that."""
+        if call.retraced and call.frame is not None and self.runtime.stops.filtered(RETRACE):
+            step, text = self.runtime.recorder.next_step - 1, call.retraced
+            self.runtime.stops.boundary(
+                call.frame, step, (), (), text, filter=RETRACE, title="Retrace"
+            )
 
     def bind(self, sources: Iterable[Source], reason: str, kind: BindingKind = "boundary") -> None:
         """Tell what breakpoints on these lines do: stop at the boundary, unless ``kind`` says other."""

@@ -33,6 +33,8 @@ class Call:
     """Whether a graph runs in it now."""
     function: Any = None
     """The tf.function that was called."""
+    retraced: str = ""
+    """Why it was traced again in this call; empty where it wasn't."""
     tracing: bool = False
     """Whether that is being traced now."""
     ran: Any = None

@@ -96,7 +96,8 @@ class Functions:
         """Report the step of a call that is over, and stop where a breakpoint asks for it."""
         wanted = bool(self.runtime.breakpoints.files)
         if not (wanted or self.backend.records_nodes):
-            self.backend.step(call, duration, None, 0, ())
+            index = self.backend.step(call, duration, None, 0, ())
+            self.backend.stop(call, index, boundary.Hits())
             return
         unrecorded = call.recording
         why = unrecorded.why if isinstance(unrecorded, Unrecorded) else ""
@@ -206,6 +207,7 @@ class FunctionHook(GuardedHook):
         try:
             if state.ran is not None and not failed:
                 self.functions.report(state, state.ran, duration)
+            self.backend.stop_retraced(state)
         finally:
             self.functions.release(state)
 
@@ -308,6 +310,7 @@ class TraceHook(FunctionHook):
         if reason:
             message = f"{call.name} was traced again: {reason}"
             self.backend.runtime.recorder.alert("retrace", message, source=call.source)
+            call.retraced = message
 
 
 def _eager() -> bool:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from graphdebug.protocol.model import BindingKind, Node, Source
 from graphdebug.runtime.backends.torch.eager_functions import RUNS
 from graphdebug.runtime.backends.torch.graphs import (
+    EXPORT,
+    SCRIPT,
     Graph,
     Line,
     joined,
@@ -20,6 +22,7 @@ from graphdebug.runtime.backends.torch.graphs import (
 )
 from graphdebug.runtime.backends.torch.trail import NODES, OFF
 from graphdebug.runtime.frames import absolute, source_of
+from graphdebug.runtime.stops import BOUNDARY, RETRACE
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
@@ -34,8 +37,13 @@ BOUND = (
 REMOVED = (
     "nothing of this line is left in the graph that {} made of {}: what it does was done while the "
     "graph was made (constants, sizes, branches on them), or nothing depends on it; "
-    "torch.compiler.disable on the function keeps it in Python"
+    "{}"
 )
+KEEPS = {
+    "torch.compile": "torch.compiler.disable on the function keeps it in Python",
+    SCRIPT: "torch.jit.ignore on a function that it calls keeps that in Python",
+    EXPORT: "a custom operator keeps what it does",
+}
 UNUSED = "nothing depends on {}: {} leaves it out of what runs; returning its result would keep it"
 FUSED = "inductor fuses nodes, so values between them don't exist; backend='aot_eager' keeps each"
 UNSEEN = "values and times inside of a compiled graph aren't told"
@@ -90,7 +98,8 @@ class Boundary:
             kept = self._lines.get(code, set())
             gone = {line for line in lines_of(code) if path and (path, line) not in kept}
             if path and not _broken(code):
-                self._bind(path, gone, "never", REMOVED.format(construct, name_of(code)))
+                reason = REMOVED.format(construct, name_of(code), KEEPS[construct])
+                self._bind(path, gone, "never", reason)
 
     def _bind(self, path: str, lines: Sequence[int] | Any, kind: BindingKind, reason: str) -> None:
         if path and lines:
@@ -109,7 +118,7 @@ class Boundary:
         """A call, made by the user's ``frame``, is over; these graphs ran in it."""
         backend, level = self._backend, self._backend.level
         wanted = bool(self._runtime.breakpoints.files)
-        filtered = self._runtime.stops.filtered("graphdebug.boundary")
+        filtered = self._runtime.stops.filtered(BOUNDARY)
         alerts = backend.recompiles.take()
         step = self._runtime.recorder.next_step
         if graphs and (wanted or filtered or level > OFF):
@@ -125,12 +134,12 @@ class Boundary:
             elif frame is not None and filtered:
                 text = f"{name} ran {len(nodes)} nodes; {UNSEEN}"
                 self._runtime.stops.boundary(
-                    frame, step, (), range(len(nodes)), text, filter="graphdebug.boundary"
+                    frame, step, (), range(len(nodes)), text, filter=BOUNDARY
                 )
         for text in alerts:
-            if frame is not None and self._runtime.stops.filtered("graphdebug.retrace"):
+            if frame is not None and self._runtime.stops.filtered(RETRACE):
                 self._runtime.stops.boundary(
-                    frame, step, (), (), text, filter="graphdebug.retrace", title="Recompile"
+                    frame, step, (), (), text, filter=RETRACE, title="Recompile"
                 )
 
     def _step(

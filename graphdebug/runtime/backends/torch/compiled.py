@@ -72,6 +72,7 @@ class CompiledCalls:
                 return callback
             aside = trail.aside
             if aside is None:
+                self._backend.runtime.stops.went_on()
                 callback = self._backend.eager_functions.callback(frame, callback)
                 if callback is None:
                     return None

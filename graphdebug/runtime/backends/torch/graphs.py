@@ -20,6 +20,9 @@ from graphdebug.protocol.model import Node, Source, Tensor
 from graphdebug.runtime.backends.torch import naming
 from graphdebug.runtime.frames import absolute, is_user_file, qualified_name
 
+SCRIPT = "TorchScript"
+EXPORT = "torch.export"
+
 Line = tuple[str, int]
 """A file, as breakpoints spell it, and a line of it."""
 

@@ -9,6 +9,7 @@ from typing import Any
 _PREFIX = re.compile(r"^\d+/\d+: ")
 _LOCAL = re.compile(r"L\[['\"](\w+)['\"]\]")
 _EQUALS = re.compile(r"^([\w.\[\]'\"]+) == (.+)$")
+_NEW = re.compile(r"^not ___dict_contains\(['\"](\w+)['\"], ([\w.]+)\.__dict__\)$")
 _NAMED = re.compile(r"[A-Za-z_]\w*")
 _DYNAMIC = "torch.compile(dynamic=True), or torch._dynamo.mark_dynamic, makes one graph for sizes that vary"
 _STATES = {
@@ -80,6 +81,9 @@ def _of_guard(guard: str, locals: Mapping[str, Any]) -> str:
     if guard.startswith("GLOBAL_STATE changed:"):
         states = guard.partition(":")[2].split()
         return "; ".join(f"{_STATES.get(state, state)} changed" for state in states)
+    match = _NEW.match(guard)
+    if match:
+        return f"{match[2]} has got an attribute '{match[1]}' of its own"
     match = _EQUALS.match(guard)
     if match:
         value = _value(match[1], locals)

@@ -15,16 +15,13 @@ import torch
 from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.torch import graphs, modes
 from graphdebug.runtime.backends.torch.compiled import add_call
-from graphdebug.runtime.backends.torch.graphs import Graph
+from graphdebug.runtime.backends.torch.graphs import EXPORT, SCRIPT, Graph
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
 from graphdebug.runtime.backends.torch.trail import clock, sequence
 from graphdebug.runtime.frames import user_frame
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
-
-SCRIPT = "TorchScript"
-EXPORT = "torch.export"
 
 
 class ScriptCalls:
@@ -95,6 +92,7 @@ class ScriptCalls:
             graph = self._graph(construct, called)
             if not graph.lines:
                 return None
+            self._backend.runtime.stops.went_on()
             self._local.within = True
             return _Call(
                 construct,
