@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ from graphdebug.transport.framing import Message
 
 LOOK_UP_SECONDS = 1.0
 """How long a stop waits for debugpy to say where it is; the stop is passed on without that then."""
+
+COMING_SECONDS = 2.0
+"""How long a thread that may stop at a boundary is waited for, before the next one may."""
 
 BUILDING = "tensors are symbolic here: the graph is being built, and no value exists before it runs"
 
@@ -69,6 +73,9 @@ class Stops:
         self._references = References()
         self._remembered = remembered
         self._expected: list[_Boundary] = []
+        self._held: deque[_Boundary] = deque()
+        self._coming: _Boundary | None = None
+        self._stopped = False
         self._standing: dict[int, _Boundary] = {}
         self._alerted: dict[int, str] = {}
         self.replay: Replay | None = None
@@ -80,18 +87,39 @@ class Stops:
     # From the runtimes
 
     def boundary(self, runtime: Runtime, event: BoundaryEvent) -> None:
-        """A graph run that a breakpoint is bound to is over: its thread may stop now."""
-        self._expected.append(_Boundary(runtime, event))
-        self._session.start(self._resume(runtime, event))
+        """A graph run that a breakpoint is bound to is over: its thread may stop now.
 
-    async def _resume(self, runtime: Runtime, event: BoundaryEvent) -> None:
-        await runtime.request("resume", ResumeArguments(event.boundary, True))
+        One at a time: where two threads stop at once, debugpy tells of one of them alone, and lets
+        both go on with that.
+        """
+        boundary = _Boundary(runtime, event)
+        self._expected.append(boundary)
+        self._held.append(boundary)
+        self._release_next()
+
+    def _release_next(self) -> None:
+        if self._held and not self._stopped and self._coming is None:
+            self._coming = self._held.popleft()
+            self._session.start(self._resume(self._coming))
+
+    async def _resume(self, boundary: _Boundary) -> None:
+        number = boundary.event.boundary
+        await boundary.runtime.request("resume", ResumeArguments(number, True))
+        await asyncio.sleep(COMING_SECONDS)
+        self._came(boundary)
+
+    def _came(self, boundary: _Boundary) -> None:
+        """A thread stopped where it was let to, or isn't going to."""
+        if self._coming is boundary:
+            self._coming = None
+            self._release_next()
 
     # From debugpy
 
     async def stopped_event(self, message: Message) -> None:
         """Say what kind of stop it is, once the place is known."""
         body = message["body"]
+        self._stopped = True
         self._remembered.forget()
         self._left(body.get("threadId"))
         if self._runtimes.here:
@@ -109,6 +137,9 @@ class Stops:
         everything = message["body"].get("allThreadsContinued", True)
         self._left(None if everything else message["body"].get("threadId"))
         self._session.to_client(message)
+        self._stopped = False
+        self._coming = None
+        self._release_next()
 
     def _left(self, thread: int | None) -> None:
         """A thread goes on, or all do."""
@@ -170,6 +201,7 @@ class Stops:
         for boundary in found:
             if not answer.get("success") or str(boundary.event.boundary) == here:
                 self._expected.remove(boundary)
+                self._came(boundary)
                 return boundary
         return None
 

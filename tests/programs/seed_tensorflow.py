@@ -12,12 +12,12 @@ second_counter = tf.constant(10)
 
 
 def cond(first_counter, second_counter, *args):
-    return first_counter < second_counter
+    return first_counter < second_counter  # @cond
 
 
 def body(first_counter, second_counter):
     first_counter = tf.add(first_counter, 2)  # @add
-    second_counter = tf.add(second_counter, 1)
+    second_counter = tf.add(second_counter, 1)  # @second
     return first_counter, second_counter
 
 
@@ -26,5 +26,5 @@ c1, c2 = tf.while_loop(cond, body, [first_counter, second_counter])
 with tf.Session() as sess:
     counter_1_res, counter_2_res = sess.run([c1, c2])  # @run
 
-print(counter_1_res)
+print(counter_1_res)  # @printed
 print(counter_2_res)

@@ -62,7 +62,8 @@ class Walk:
             for slot, tensor in sorted(item.outputs.items())
         )
         inputs = tuple(
-            Item(made.outputs[slot], self._reader(made, slot), made.name) for made, slot in item.fed
+            Item(made.outputs[slot], self._reader(made, slot), _called(*_source(made, slot)))
+            for made, slot in item.fed
         )
         scope: Mapping[str, Any] = {}
         if item.source is not None:
@@ -116,6 +117,11 @@ class Walk:
             return recorded(array, tensor.device)
 
         return read
+
+
+def _called(item: Execution, slot: int) -> str:
+    """An output, as TensorFlow names inputs."""
+    return f"{item.name}:{slot}" if slot else item.name
 
 
 def _source(item: Execution, slot: int) -> tuple[Execution, int]:
