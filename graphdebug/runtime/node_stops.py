@@ -49,7 +49,7 @@ class NodeStops:
     ) -> Move:
         """Stop at ``frame``, which ``show`` shows until the user goes on; what the user did then.
 
-        ``inside``: there are nodes to step to.
+        ``inside``: there are nodes to step to. Where there are none, ``show`` may return before.
         """
         with self._turn:
             if not debugger.attached():
@@ -63,7 +63,8 @@ class NodeStops:
                     self._standing[thread] = number
                     show()
             finally:
-                self._standing.pop(thread, None)
+                if inside:  # else the thread stops when it is back in its own frame
+                    self._standing.pop(thread, None)
                 self._stops.pop(number, None)
             return stop.move
 

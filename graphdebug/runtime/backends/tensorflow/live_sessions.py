@@ -11,7 +11,12 @@ from graphdebug.runtime import debugger
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.gates import Gates, NoGate
 from graphdebug.runtime.backends.tensorflow.live import Live, Spots
-from graphdebug.runtime.backends.tensorflow.signatures import Line, Signature
+from graphdebug.runtime.backends.tensorflow.signatures import (
+    Line,
+    Signature,
+    Wanted,
+    reachable,
+)
 from graphdebug.runtime.backends.tensorflow.spots import spots
 from graphdebug.runtime.backends.tensorflow.watches import Dumps
 from graphdebug.runtime.frames import source_of
@@ -25,7 +30,10 @@ BOUNDARY = (
     "the nodes that this line builds can't be held while they run, since {}; so it stops where "
     "Session.run is called"
 )
-NOTHING = "stops while Python builds the graph here; nothing stops when it runs, since {}"
+NOTHING = (
+    "stops only where Python itself runs this line, as while the graph is built; nothing stops when "
+    "the graph runs, since {}"
+)
 
 OPAQUE = "TensorFlow runs them as a part of a function, which is one node of this graph"
 WITHOUT_OUTPUT = "they have no output that TensorFlow's debugger can hold"
@@ -70,8 +78,10 @@ class LiveSessions:
         at = {(spot.source.path, spot.source.line) for spot in found.nodes.values()}
         self._tell(at if new else at & run.selection.lines.keys(), "node", NODE, why)
         rest = run.selection.lines.keys() - at - run.selection.removed.keys()
-        opaque = run.signature.executable(session, self._dumps).opaque
-        self._tell(rest, "boundary", "", why or (OPAQUE if opaque else WITHOUT_OUTPUT))
+        origins = run.signature.executable(session, self._dumps).origins
+        inner = {line for line in rest if not origins.keys() & set(run.selection.lines[line])}
+        self._tell(inner, "line", NOTHING.format(OPAQUE), "")
+        self._tell(rest - inner, "boundary", "", why or WITHOUT_OUTPUT)
         if not why and debugger.attached():
             run.live_lines = frozenset(at & run.selection.lines.keys())
             if run.live_lines >= run.selection.lines.keys():
@@ -87,16 +97,23 @@ class LiveSessions:
             return TIMED
         return ""
 
-    def unseen(self, graph: Any, why: str) -> None:
-        """Tell that of this graph's runs nothing is seen."""
+    def unseen(self, graph: Any, wanted: Wanted, why: str) -> None:
+        """Tell that nothing is seen of a run of this graph that is asked for so."""
         lines = self.backend.graphs.lines(graph)
         lines.update(graph)
         files = self.runtime.breakpoints.files
+        at = {(path, line) for path, file in files.items() for line in file}
+        origins = {place: lines.built_at(graph, *place) for place in at}
+        if not any(origins.values()):
+            return
+        ran = reachable(graph, wanted)
         built = [
-            (path, line)
-            for path, file in files.items()
-            for line in file
-            if lines.built_at(graph, path, line)
+            place
+            for place in at
+            if any(
+                function in ran.functions if function else name in ran.operations
+                for function, name in origins[place]
+            )
         ]
         self._tell(built, "line", NOTHING.format(why), "")
 

@@ -179,7 +179,7 @@ class Sessions:
         known = self.signatures.of(session)
         parts = known.parts(handle)
         if self.runtime.breakpoints.files:
-            self.live.unseen(session.graph, PARTIAL)
+            self.live.unseen(session.graph, wanted, PARTIAL)
         key = ("part", known.number, wanted, shapes, len(parts.ran))
         run = Run(session.graph, known.of(wanted), shapes, key)
         ran = parts.take(session.graph, wanted)
@@ -197,7 +197,7 @@ class Sessions:
         breakpoints = self.runtime.breakpoints
         if session._target:
             if breakpoints.files:
-                self.live.unseen(session.graph, REMOTE)
+                self.live.unseen(session.graph, wanted, REMOTE)
             return run
         if breakpoints.files:
             run.selection = signature.selection(
