@@ -155,7 +155,7 @@ class Breakpoints:
         changed = []
         for bound in self._all():
             known = self._found.get((os.path.realpath(bound.path), bound.line))
-            if known is not None and bound.verified and known[0] != bound.kind:
+            if known is not None and bound.verified and known != (bound.kind, bound.reason):
                 bound.kind, bound.reason = known
                 changed.append(bound)
         return changed

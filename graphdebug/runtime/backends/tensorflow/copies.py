@@ -325,6 +325,7 @@ class Copies:
 
     def __init__(self, backend: TensorFlow) -> None:
         self._backend = backend
+        self._lock = threading.Lock()
         self._plans: weakref.WeakKeyDictionary[Any, dict[bytes, Plan]] = weakref.WeakKeyDictionary()
 
     def prepare(
@@ -356,12 +357,13 @@ class Copies:
         return Recording(plan, asked, copy)
 
     def _plan(self, context: Any, concrete: Any, name: bytes, inputs: Sequence[Any]) -> Plan:
-        plans = self._plans.get(concrete)
-        if plans is None:
-            plans = self._plans[concrete] = {}
-        plan = plans.get(name)
-        if plan is None:
-            definition = context.get_function_def(name)
-            plan = plans[name] = Plan(context, concrete, definition, inputs)
-            weakref.finalize(concrete, taps.unregister, context, plan.made).atexit = False
-        return plan
+        with self._lock:
+            plans = self._plans.get(concrete)
+            if plans is None:
+                plans = self._plans[concrete] = {}
+            plan = plans.get(name)
+            if plan is None:
+                definition = context.get_function_def(name)
+                plan = plans[name] = Plan(context, concrete, definition, inputs)
+                weakref.finalize(concrete, taps.unregister, context, plan.made).atexit = False
+            return plan

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from graphdebug.runtime.backends import HookUnfit
@@ -27,6 +27,9 @@ _CONTEXT = (
     "export_run_metadata",
     "function_call_options",
 )
+
+ATTEMPTS = 20
+"""How often to ask for a graph, until it is told twice the same; other threads may be in between."""
 
 _names = itertools.count()
 _collecting = threading.Lock()
@@ -59,16 +62,31 @@ def optimised(context: Any, definition: Any, inputs: Sequence[Any]) -> Any:
     Nothing of it is executed: TensorFlow makes the graph when it is called for the first time, and
     a call that was cancelled before it began ends there. Raises Untapped.
     """
+    if _user_collects():
+        raise Untapped("TensorFlow's tracing of graphs (tf.summary.trace_on) is on")
+    before: list[str] = []
+    for _ in range(ATTEMPTS):
+        for graphs in _collected(context, definition, inputs):
+            # Of one device the partition is all there is, and what is executed in the end.
+            partitions = graphs.partition_graphs
+            graph = partitions[0] if len(partitions) == 1 else graphs.post_optimization_graph
+            if _is_made_of(graph, graphs.pre_optimization_graph, definition):
+                names = sorted(node.name for node in graph.node)
+                if names == before:
+                    return graph
+                before = names
+    raise Untapped("TensorFlow didn't tell the graph that it executes")
+
+
+def _collected(context: Any, definition: Any, inputs: Sequence[Any]) -> Sequence[Any]:
+    """The FunctionGraphs that TensorFlow makes for a call, and for what other threads call now."""
     from tensorflow.python.eager import cancellation, execute
     from tensorflow.python.framework import errors
 
-    if _user_collects():
-        raise Untapped("TensorFlow's tracing of graphs (tf.summary.trace_on) is on")
     cancelled = cancellation.CancellationManager()
     cancelled.start_cancel()
     name = _register(context, definition)
     try:
-        # One at a time, since TensorFlow keeps what it collects in one place.
         with _collecting:
             context.enable_graph_collection()
             try:
@@ -89,13 +107,25 @@ def optimised(context: Any, definition: Any, inputs: Sequence[Any]) -> Any:
                 context.disable_graph_collection()
     finally:
         context.remove_function(name)
-    wanted = sorted(_arguments(definition))
-    for graphs in told.function_graphs:
-        if sorted(_arguments_of(graphs.pre_optimization_graph)) == wanted:
-            # Of one device the partition is all there is, and what is executed in the end.
-            partitions = graphs.partition_graphs
-            return partitions[0] if len(partitions) == 1 else graphs.post_optimization_graph
-    raise Untapped("TensorFlow didn't tell the graph that it executes")
+    found: Sequence[Any] = told.function_graphs
+    return found
+
+
+def _is_made_of(graph: Any, raw: Any, definition: Any) -> bool:
+    """Whether a graph, and what it was before it was optimised, are those of a function alone.
+
+    TensorFlow merges what it makes for several threads at the same time, or tells it in parts.
+    """
+    signature = definition.signature
+    names = sorted(node.name for node in definition.node_def)
+    inner = [node.name for node in raw.node if node.op not in ("_Arg", "_Retval")]
+    outputs = sum(node.op == "_Retval" for node in graph.node)
+    ends = len(signature.input_arg) + len(signature.output_arg)
+    return (
+        sorted(inner) == names
+        and len(raw.node) == len(names) + ends
+        and outputs == len(signature.output_arg)
+    )
 
 
 def tapped(definition: Any, graph: Any, slots: Collection[Slot], url: str, gated: bool) -> Any:
@@ -254,14 +284,6 @@ def _register(context: Any, definition: Any) -> str:
 
 def _attributes(options: Any) -> tuple[Any, ...]:
     return tuple(itertools.chain(*options.as_attrs().items()))
-
-
-def _arguments(definition: Any) -> Iterator[int]:
-    return (argument.type for argument in definition.signature.input_arg)
-
-
-def _arguments_of(graph: Any) -> Iterator[int]:
-    return (node.attr["T"].type for node in graph.node if node.op == "_Arg")
 
 
 @functools.cache
