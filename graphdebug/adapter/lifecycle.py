@@ -18,6 +18,10 @@ from graphdebug.transport.framing import Message
 DISCONNECT_SECONDS = 5.0
 """How long debugpy may take to let the program go before it is ended without it."""
 
+DETACH_SECONDS = 40.0
+"""The same, where the program is to go on: debugpy answers when it has ended, or after 30 seconds, when
+it ends a program that it launched all the same."""
+
 BUSY_SECONDS = 0.5
 """The same, where a slow request holds debugpy's adapter up."""
 
@@ -87,7 +91,10 @@ class Lifecycle:
         """debugpy lets the program go; where it can't, since a request hangs, we end it."""
         arguments = request.get("arguments") or {}
         self._leaving = True
-        seconds = BUSY_SECONDS if self._session.upstream.busy else DISCONNECT_SECONDS
+        stays = arguments.get("terminateDebuggee") is False
+        seconds = DETACH_SECONDS if stays else DISCONNECT_SECONDS
+        if self._session.upstream.busy:
+            seconds = BUSY_SECONDS
         try:
             response = await asyncio.wait_for(self._session.forwarded(request), seconds)
         except asyncio.TimeoutError:

@@ -252,3 +252,28 @@ def test_two_sessions_stop_in_two_threads(start: Start) -> None:
             seen[stop.event["threadId"]].append(int(stop.seen))
     assert sorted(seen.values()) == [[1, 2, 3, 4, 5], [101, 102, 103, 104, 105]]
     assert session.output() == bare(path)
+
+
+def test_a_session_can_be_run_at_a_stop_even_where_the_held_graph_has_all_threads(
+    start: Start,
+) -> None:
+    path = program("live_interrupted.py")
+    session = begin(start, path, breakpoints={path: [line(path, "add")]})
+    first_inside(session)
+    for _ in range(3):
+        assert session.evaluate("session.run(other)")["result"] in ("21", "np.int32(21)")
+        session.cont()
+        session.wait_for_stop()
+    session.cont()
+    assert len(node_stops(session)) == 12
+    assert session.output() == bare(path)
+
+
+def test_an_interrupt_comes_when_the_run_is_over(start: Start) -> None:
+    path = program("live_interrupted.py")
+    condition = "iteration == 3 and not caught and interrupt()"
+    add = {"line": line(path, "add"), "condition": condition}
+    session = begin(start, path, breakpoints={path: [add]})
+    assert node_stops(session) == []
+    second = bare(path).splitlines()[1].split()
+    assert session.output().split() == [second[0], "1", second[2]]

@@ -96,10 +96,12 @@ class RunHook(SessionHook):
         return (call, own, arguments[-1]), arguments, kwargs
 
     def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
-        live = None if state is None else state[0].ran.live
-        return (
-            original if live is None else functools.partial(self.sessions.live.run, live, original)
-        )
+        call = self.backend.calls.current if state is None else state[0]
+        if call is None or call.kind != "session" or call.ran is None or call.ran.live is None:
+            return original
+        if state is None:
+            return functools.partial(self.sessions.live.run_beside, original)
+        return functools.partial(self.sessions.live.run, call.ran.live, original)
 
     def leave(self, state: tuple[Call, Call | None, Any], result: Any, failed: bool) -> None:
         call, own, metadata = state

@@ -297,9 +297,14 @@ def _array(tensor: Any) -> Any:
 
 
 def _of_the_user(error: Exception) -> bool:
-    """Whether code of the user's raised it, such as the handler of a signal."""
+    """Whether code of the user's raised it, such as the handler of a signal.
+
+    Not so the frame that a stop stands in, though it looks like one of theirs.
+    """
     traceback, frame = error.__traceback__, sys._getframe()
     while traceback is not None:
         frame = traceback.tb_frame
         traceback = traceback.tb_next
-    return is_user_file(frame.f_code.co_filename)
+    caller = frame.f_back
+    shown = caller is not None and caller.f_globals.get("__name__") == debugger.__name__
+    return is_user_file(frame.f_code.co_filename) and not shown

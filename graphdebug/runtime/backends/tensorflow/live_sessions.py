@@ -144,6 +144,27 @@ class LiveSessions:
             if live.problem is not None:
                 self.backend.give_up("a stop inside of a graph", live.problem)
 
+    def run_beside(
+        self, original: Callable[..., Any], session: Any, options: Any, *rest: Any
+    ) -> Any:
+        """In the original's place, for a run that the user asks for at a stop.
+
+        It uses the calling thread alone: of those that TensorFlow shares among its runs, the graph
+        that is held may hold all.
+        """
+        from tensorflow.core.protobuf import config_pb2
+        from tensorflow.python.client import pywrap_tf_session as api
+
+        asked = config_pb2.RunOptions()
+        if options is not None:
+            asked.ParseFromString(api.TF_GetBuffer(options))
+        asked.inter_op_thread_pool = -1
+        buffer = api.TF_NewBufferFromString(asked.SerializeToString())
+        try:
+            return original(session, buffer, *rest)
+        finally:
+            api.TF_DeleteBuffer(buffer)
+
     def finish(self, call: Call, live: Live, step: int) -> None:
         """The run is over: a step out of it ends where it was called."""
         frame = call.frame
