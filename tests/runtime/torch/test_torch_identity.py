@@ -22,7 +22,13 @@ LEVELS: tuple[Any, ...] = get_args(Capture)
 
 TRAINING = ["torch_mlp.py", "torch_cnn.py", "torch_transformer.py"]
 
-OTHERS = ["torch_autograd.py", "torch_by_hand.py", "torch_compilers.py", "torch_kinds.py"]
+OTHERS = [
+    "compiled.py",
+    "torch_autograd.py",
+    "torch_by_hand.py",
+    "torch_compilers.py",
+    "torch_kinds.py",
+]
 
 _CHANGING = re.compile(r"W\d{4} [\d:.]+ \d+")
 """Time and process id in torch's log."""

@@ -15,8 +15,11 @@ What a step is
     that of the operation before lies further back. What comes after the last iteration belongs to the
     step that follows, if one does.
 (d) A program that makes no step at all makes one when it ends, named ``program``.
+(e) A call of a compiled function (``torch.compile``, TorchScript, an exported program) is a step of its
+    own, of kind ``compiled``, with the nodes of the graphs that ran in it; in the step around it it is
+    one node. Iterations and programs that consist of such calls alone make no step of theirs.
 
-With ``capture: "steps"`` no operation is looked at, so there are (a) and (b) alone.
+With ``capture: "steps"`` no operation is looked at, so there are (a), (b) and (e) alone.
 
 What a node is
 --------------
@@ -24,13 +27,15 @@ What a node is
 (``F.cross_entropy`` is one). ``backward``: each autograd Node that runs, and each operation that a
 Node, a hook or a checkpoint calls while the engine runs. ``optimizer``: each operation of an
 optimizer's step, and those under ``no_grad`` between a backward pass and the end of the step, such as
-clipping. A call of a compiled function is one node.
+clipping. ``graph``: each node of a graph that dynamo captured, or that TorchScript or ``torch.export``
+made, by the line that made it, with the shapes that the compiler knows; a script knows none.
 
 What isn't seen
 ---------------
-What other threads do before their first backward pass or optimizer step; what scripted functions do;
-operations on fake tensors, and under ``jit.trace``; what runs in a compiled function, an optimizer's
-step included; ``zero_grad`` that sets gradients to None. A step of torch's own optimizers that was
+What other threads do before their first backward pass or optimizer step; operations on fake tensors,
+and under ``jit.trace``; values and times within a graph, and what a backend makes of it (inductor's
+kernels); the graphs of compiled backward passes, which are one node; ``zero_grad`` that sets gradients
+to None. A step of torch's own optimizers that was
 the same twice is taken for granted as long as the same parameters have gradients and the settings but
 the learning rate stay; every 64th is looked at again.
 """

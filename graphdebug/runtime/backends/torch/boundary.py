@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -26,6 +27,9 @@ from graphdebug.runtime.stops import BOUNDARY, RETRACE
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
+
+CALLS_LIMIT = 256
+"""Distinct sequences of graphs whose nodes are kept."""
 
 NAMES_LIMIT = 3
 """Nodes of a line that a stop names."""
@@ -67,6 +71,8 @@ class Boundary:
         self._backend = backend
         self._runtime = backend.runtime
         self._lines: dict[CodeType, set[Line]] = {}
+        self._told: set[int] = set()
+        self._nodes: OrderedDict[tuple[int, ...], tuple[Node, ...]] = OrderedDict()
 
     # -- what breakpoints do
 
@@ -89,8 +95,9 @@ class Boundary:
 
         Where the compiler broke the graph, Python runs some of the lines, and stops there.
         """
-        if len({graph.number for graph in graphs}) != 1 or len(graphs[0].codes) == 0:
+        if len(graphs) != 1 or graphs[0].number in self._told:
             return
+        self._told.add(graphs[0].number)
         if construct == "torch.compile" and self._backend.eager_functions.wanted:
             return
         for code in graphs[0].codes:
@@ -123,7 +130,7 @@ class Boundary:
         step = self._runtime.recorder.next_step
         if graphs and (wanted or filtered or level > OFF):
             self._bind_removed(construct, graphs)
-            nodes = joined(graphs) if wanted or filtered or level >= NODES else ()
+            nodes = self._joined(graphs) if wanted or filtered or level >= NODES else ()
             hits = self._hits(nodes, graphs, frame) if wanted else Hits()
             step = self._step(
                 name, frame, graphs, nodes, level, bool(hits.lines) or filtered, duration
@@ -141,6 +148,16 @@ class Boundary:
                 self._runtime.stops.boundary(
                     frame, step, (), (), text, filter=RETRACE, title="Recompile"
                 )
+
+    def _joined(self, graphs: Sequence[Graph]) -> tuple[Node, ...]:
+        """The nodes of a call; the same for each call that runs the same graphs."""
+        key = tuple(graph.number for graph in graphs)
+        nodes = self._nodes.get(key)
+        if nodes is None:
+            nodes = self._nodes[key] = joined(graphs)
+            if len(self._nodes) > CALLS_LIMIT:
+                self._nodes.popitem(last=False)
+        return nodes
 
     def _step(
         self,
@@ -182,9 +199,8 @@ class Boundary:
                         continue
                     led_to = [first + index for index in indices]
                     stops = self._stops(path, breakpoint, [nodes[i] for i in led_to], frame)
-                    if stops and (led_to[:1] not in ([], result.nodes[-1:])):
-                        result.nodes += [i for i in led_to if i not in result.nodes]
                     if stops:
+                        result.nodes += [i for i in led_to if i not in result.nodes]
                         self._note(result, path, line, [nodes[i] for i in led_to], graph, indices)
             first += len(graph.nodes)
         result.nodes.sort()

@@ -72,11 +72,14 @@ class CompiledCalls:
                 return callback
             aside = trail.aside
             if aside is None:
+                if frame.f_code.co_name == "__enter__":  # another frame will switch it off
+                    return callback
                 self._backend.runtime.stops.went_on()
                 callback = self._backend.eager_functions.callback(frame, callback)
                 if callback is None:
                     return None
                 trail.aside = aside = Aside(frame, _name(frame), entry(frame), sequence(), clock())
+                aside.handling = sys.exc_info()[1]
                 self._backend.dynamo_graphs.follow(aside.ran)
             if not aside.out:
                 self._step_out(trail, aside)
@@ -119,8 +122,13 @@ class CompiledCalls:
             add_call(trail, aside.name, aside.seq, aside.start, frame)
         caller = user_frame(frame)
         aside.frame = None
+        failed = sys.exc_info()[1] is not aside.handling
+        aside.handling = None
         self._backend.eager_functions.ran(aside.entry, aside.ran)
-        self._backend.boundary.over("torch.compile", aside.name, caller, aside.ran, duration)
+        if failed:
+            self._backend.recompiles.take()
+        else:
+            self._backend.boundary.over("torch.compile", aside.name, caller, aside.ran, duration)
 
 
 class Visible:

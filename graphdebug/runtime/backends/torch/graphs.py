@@ -49,7 +49,7 @@ class Graph:
     """The functions that it was made of, where that is known."""
     number: int = field(default_factory=lambda: next(_numbers))
 
-    @property
+    @functools.cached_property
     def devices(self) -> tuple[str, ...]:
         """Where its nodes run."""
         return tuple(dict.fromkeys(node.device for node in self.nodes if node.device))

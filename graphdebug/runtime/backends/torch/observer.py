@@ -160,6 +160,8 @@ class TorchBackend(Backend):
         for hooks in self._dynamo:
             hooks.remove()
         self._take_out()
+        self._visible_patches.restore()
+        self._scripts.remove()
         for trail in list(self._trails):
             trail.level = trail.wanted = OFF
         thread = getattr(self._local, "thread", None)
@@ -202,21 +204,22 @@ class TorchBackend(Backend):
         before, after = self._step_hooks
         self._handles.append(register_optimizer_step_pre_hook(before))
         self._handles.append(register_optimizer_step_post_hook(after))
-        for owner in (torch.optim.Optimizer, torch.nn.Module):
+        resumed = self._visible_patches.resume()
+        for owner in () if resumed else (torch.optim.Optimizer, torch.nn.Module):
             self._visible_patches.replace(owner, "zero_grad", ("self", "set_to_none"), self._quiet)
         torch.overrides.has_torch_function = self._has_torch_function
         torch.jit._builtins._register_builtin(self._has_torch_function, "aten::has_torch_function")
         try:
             self._scripts.put_in()
         except HookUnfit as error:
-            self._scripts.take_out()
+            self._scripts.remove()
             self.unfit("calls of scripts and exported programs aren't seen", error)
 
     def _take_out(self) -> None:
         self._scripts.take_out()
         while self._handles:
             self._handles.pop().remove()
-        self._visible_patches.restore()
+        self._visible_patches.suspend()
         torch.overrides.has_torch_function = self._original
 
     def _unaware(self, original: Callable[[Any], bool]) -> Callable[[Any], bool]:

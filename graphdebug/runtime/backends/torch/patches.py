@@ -40,6 +40,19 @@ class Patches:
         setattr(owner, name, replacement)
         self._done.append((owner, name, original, replacement))
 
+    def suspend(self) -> None:
+        """Put the originals back for a while."""
+        for owner, name, original, replacement in self._done:
+            if vars(owner).get(name) is replacement:
+                setattr(owner, name, original)
+
+    def resume(self) -> bool:
+        """Put the replacements in again; whether there are any."""
+        for owner, name, original, replacement in self._done:
+            if vars(owner).get(name) is original:
+                setattr(owner, name, replacement)
+        return bool(self._done)
+
     def restore(self) -> None:
         """Put the originals back, except where somebody else has replaced ours since."""
         while self._done:

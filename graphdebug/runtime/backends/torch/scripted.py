@@ -38,6 +38,8 @@ class ScriptCalls:
 
     def put_in(self) -> None:
         """Hook the calls."""
+        if self._patches.resume():
+            return
         for kind in (torch._C.ScriptFunction, torch._C.ScriptMethod):
             self._patches.replace(kind, "__call__", (), self._script)
         wrapped = getattr(torch.fx.graph_module, "_WrappedCall", None)
@@ -46,7 +48,11 @@ class ScriptCalls:
         self._patches.replace(wrapped, "__call__", ("self", "obj"), self._module)
 
     def take_out(self) -> None:
-        """Take the hooks out."""
+        """Take the hooks out for a while."""
+        self._patches.suspend()
+
+    def remove(self) -> None:
+        """Take the hooks out for good."""
         self._patches.restore()
 
     def _script(self, original: Callable[..., Any]) -> Callable[..., Any]:

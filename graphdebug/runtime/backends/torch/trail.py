@@ -79,6 +79,8 @@ class Aside:
     """The code of the function that was called."""
     seq: int
     start: int
+    handling: BaseException | None = None
+    """What the program was handling when it called; another one at the end means that it failed."""
     ran: list[Graph] = field(default_factory=list)
     """The graphs that ran, in order."""
     out: bool = False
