@@ -149,6 +149,7 @@ def test_next_goes_from_node_to_node_and_back_to_the_caller(start: Start, kind: 
     assert seen[add] == 10
     assert seen[add + 1] >= 9  # which of both is first in an iteration, is open
     assert seen[line(SEED, "cond")] >= 10
+    session.step()  # the end of the ``with``
     assert session.step() == ("seed_tensorflow.py", line(SEED, "printed"))
     session.cont()
     assert session.wait_for_exit() == 0
