@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import glob
 import os
+import shutil
+import tempfile
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -71,6 +74,14 @@ class Runtime:
         if future is not None and not future.done():
             future.set_result(bool(response.get("success")))
 
+    def sweep(self) -> None:
+        """Remove the recorded values that a process which was killed left behind."""
+        pid = 0 if self.hello is None else self.hello.pid
+        if pid and not _lives(pid):
+            for parent in (tempfile.gettempdir(), "/dev/shm"):
+                for path in glob.glob(os.path.join(parent, f"graphdebug-{pid}-*")):
+                    shutil.rmtree(path, ignore_errors=True)
+
     def gone(self) -> None:
         """The process has gone: nobody waits for it."""
         for future in self._waiting.values():
@@ -115,6 +126,8 @@ class Runtimes:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
         self._listener.close()
+        for runtime in self.all:
+            runtime.sweep()
 
     async def drained(self, seconds: float) -> None:
         """Wait until the runtimes have said all they had to say, and left."""
@@ -173,6 +186,20 @@ class Runtimes:
         self._serving.add(configured)
         configured.add_done_callback(self._serving.discard)
         self._observer.received(runtime, event)
+        return True
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that nobody waited for yet doesn't."""
+    if os.name == "nt":
+        return True  # where signal 0 isn't a question
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except ProcessLookupError:
+        return False
+    except OSError:
         return True
 
 

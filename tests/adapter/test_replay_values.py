@@ -183,7 +183,7 @@ def test_a_tensor_is_inspected_where_it_was(at: Any) -> None:
 
 
 def test_what_was_too_large_is_said(at: Any) -> None:
-    """Beyond the breakpoints' lines, outputs of more than 64 KiB are left where they were."""
+    """Beyond the breakpoints' lines, outputs of more than 16 KiB are left where they were."""
     session = at("tall", "random_normal_1/Random")
     (missing,) = outputs(session).values()
     assert missing["value"] == (

@@ -153,3 +153,30 @@ def test_what_is_left_out_of_a_record_is_said(seed: Session) -> None:
         move(seed, "continue")
         values.append(seed.evaluate("int(first_counter)")["result"])
     assert values == [str(n) for n in range(2, 21, 2)]
+
+
+def test_a_long_loop_is_recorded_within_bounds(seed: Session) -> None:
+    """How long, only the run tells: values of the breakpoint's line stay, the others' first ones do."""
+    path = program("replay_long.py")
+    total = line(path, "total")
+    seed.launch(
+        program=path,
+        breakpoints={path: [total]},
+        recordLimit=600,
+    )
+    boundary = to_boundary(seed)
+    assert "the first 600 are kept (recordLimit)" in boundary["text"]
+    move(seed, "stepBack")
+    last = seed.frame()
+    assert numbers(last) == (699,)
+    assert seed.evaluate("len(outputs[0].shape)")["result"] == "0"
+    move(seed, "stepOut")
+    move(seed, "stepIn")
+    while not seed.frame()["name"].startswith(("while/Less", "while/cond/_0/Less")):
+        move(seed, "next")
+    assert seed.evaluate("bool(value)")["result"] == "True"
+    seed.set_breakpoints(path, [])
+    seed.cont()
+    assert seed.wait_for_exit() == 0
+    expected = sum(i * i % 7 for i in range(700))
+    assert seed.output("stdout") == f"700 {expected}\n"

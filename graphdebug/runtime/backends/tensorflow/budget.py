@@ -15,7 +15,7 @@ from graphdebug.runtime.backends.tensorflow.watches import Slot
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow.record import Execution
 
-OUTPUT_BYTES = 64 << 10
+OUTPUT_BYTES = 16 << 10
 """What one output of one execution may take."""
 
 RUN_BYTES = 256 << 20

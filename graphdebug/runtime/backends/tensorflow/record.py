@@ -14,7 +14,7 @@ from graphdebug.protocol.model import VALUE_LIMIT, Node, Source, Tensor
 from graphdebug.runtime.backends.tensorflow.loops import Iterations
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.sources import Origin
-from graphdebug.runtime.backends.tensorflow.watches import Slot, Value
+from graphdebug.runtime.backends.tensorflow.watches import First, Slot, Value
 
 PASSED_ON = frozenset(
     {"Switch", "Merge", "Enter", "Exit", "NextIteration", "Identity", "StopGradient", "Snapshot"}
@@ -61,10 +61,10 @@ class Record:
         statistics: Any,
         graph: Executable,
         source: Callable[[Origin], Source | None],
-        values: Mapping[Slot, Sequence[Value]],
+        values: Callable[[], Mapping[Slot, Sequence[Value]]],
         in_turn: bool = False,
     ) -> None:
-        """``in_turn``: the iterations of loops ran one by one."""
+        """``in_turn``: the iterations of loops ran one by one. ``values`` lists what was recorded."""
         self._in_turn = in_turn
         self._statistics = statistics
         self._graph = graph
@@ -87,7 +87,6 @@ class Record:
             if definition is not None:
                 execution.iterations = iterations.of(name)
                 latest[name] = execution
-        self._attach(found)
         return found
 
     def _timed(self, only: Collection[str] | None) -> list[tuple[Any, str]]:
@@ -136,32 +135,54 @@ class Record:
             began=stats.all_start_nanos,
         )
 
-    def _attach(self, found: Sequence[Execution]) -> None:
+    def constant(self, node: str) -> Any:
+        """The value of a constant of the graph; None for any other node."""
+        definition = self._graph.nodes.get(node)
+        if definition is None or definition.op != "Const":
+            return None
+        from tensorflow.python.framework import tensor_util
+
+        return tensor_util.MakeNdarray(definition.attr["value"].tensor)
+
+    def attach(self, found: Sequence[Execution]) -> None:
         """Give executions their values.
 
         The k-th value of a node is that of its k-th execution: TensorFlow runs watched loops one
-        iteration at a time. A node with more or fewer values than executions gets none.
+        iteration at a time. A node with more or fewer values than executions gets none, unless it is
+        known that they are the first.
         """
-        own = [item for item in found if item.origin is not None] if self._values else []
+        values = self._values()
+        own = [item for item in found if item.origin is not None] if values else []
         counts = Counter((item.node, slot) for item in own for slot in item.outputs)
         turns: Counter[Slot] = Counter()
         for item in own:
             for slot in item.outputs:
                 output = item.node, slot
-                values = self._values.get(output, ())
-                if len(values) == counts[output]:
-                    item.values[slot] = values[turns[output]]
+                files = values.get(output, ())
+                turn = turns[output]
+                if turn < len(files) and (len(files) == counts[output] or type(files) is First):
+                    item.values[slot] = files[turn]
                 turns[output] += 1
 
 
 def large(found: Sequence[Execution]) -> set[Slot]:
-    """Recorded outputs whose values are too large to travel."""
+    """Outputs that are too large for their values to travel."""
     return {
         (item.node, slot)
         for item in found
-        for slot in item.values
-        if math.prod(item.outputs[slot].shape) > VALUE_LIMIT
+        for slot, output in item.outputs.items()
+        if math.prod(output.shape) > VALUE_LIMIT
     }
+
+
+def travels(found: Sequence[Execution], values: bool | Collection[str]) -> bool:
+    """Whether a description with such values, as ``nodes`` takes them, would have any."""
+    return any(
+        math.prod(output.shape) <= VALUE_LIMIT
+        for item in found
+        if (values if isinstance(values, bool) else item.node in values)
+        for output in item.outputs.values()
+    )
 
 
 def nodes(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdebug.protocol.model import Node
-from graphdebug.runtime.backends.tensorflow import boundary, budget, record, static
+from graphdebug.runtime.backends.tensorflow import boundary, record, static
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.guard import Guard
 from graphdebug.runtime.backends.tensorflow.live import Live
 from graphdebug.runtime.backends.tensorflow.live_sessions import (
     CALLABLE,
@@ -28,7 +29,7 @@ from graphdebug.runtime.backends.tensorflow.signatures import (
     Signatures,
     Wanted,
 )
-from graphdebug.runtime.backends.tensorflow.walks import Walk
+from graphdebug.runtime.backends.tensorflow.walks import Walk, reasons, remarks
 from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Run:
     traced: bool = False
     """Whether TensorFlow is to record it."""
     watch: Watch | None = None
+    guard: Guard | None = None
+    """What bounds the record meanwhile."""
     live_lines: frozenset[Line] = frozenset()
     """Lines with breakpoints that stop while the graph runs."""
     live: Live | None = None
@@ -224,6 +227,9 @@ class Sessions:
         if run.slots and not options.debug_options.debug_tensor_watch_opts:
             run.watch = run.signature.borrow(run.slots, self.dumps)
             run.watch.add_to(options)
+            if run.signature.may_run_long(run.selection, run.shapes):
+                limit = self.runtime.configuration.record_limit
+                run.guard = Guard(run.watch, run.selection.slots, limit)
         config = session._config
         silent = config is not None and config.experimental.disable_output_partition_graphs
         if run.watch is not None or silent:
@@ -249,6 +255,8 @@ class Sessions:
 
     def read(self, run: Run, told: Any, failed: bool) -> None:
         """Read what TensorFlow recorded."""
+        if run.guard is not None:
+            run.guard.end()
         if failed:
             self._release(run)
             return
@@ -257,11 +265,13 @@ class Sessions:
             told.step_stats,
             run.known or executable(told.partition_graphs, run.graph),
             lambda origin: lines.source(run.graph, origin),
-            {} if run.watch is None else run.watch.values(),
+            dict if run.watch is None else run.watch.values,
             in_turn=run.watch is not None or run.live is not None,
         )
 
     def _release(self, run: Run) -> None:
+        if run.guard is not None:
+            run.guard.end()
         watch, run.watch = run.watch, None
         if watch is not None:
             watch.clear()
@@ -279,8 +289,8 @@ class Sessions:
             stops = self._hits(call, run)
             index = self._step(call, run, duration, stops)
             replay = self._walk(call, run, stops, before) if stops.executions else None
-            remarks = _remarks(run, self.runtime.configuration.record_limit)
-            kept = self.backend.stop(call, index, stops, *remarks, replay=replay)
+            said = remarks(run.selection, len(run.found), self.runtime.configuration.record_limit)
+            kept = self.backend.stop(call, index, stops, *said, replay=replay)
             if run.live is not None and not stops.executions:
                 self.live.finish(call, run.live, index)
         finally:
@@ -288,28 +298,16 @@ class Sessions:
                 self._release(run)
 
     def _walk(self, call: Call, run: Run, stops: boundary.Hits, before: boundary.Before) -> Walk:
-        selection = run.selection
-        watched = run.slots if run.watch is not None else frozenset()
-
-        def why(item: Execution, slot: int) -> str:
-            if selection.without_values:
-                return selection.without_values
-            if (item.node, slot) in watched or slot not in item.outputs:
-                return ""
-            if item.outputs[slot].dtype in ("resource", "variant"):
-                return f"it is a {item.outputs[slot].dtype}"
-            return budget.why(item.outputs[slot].bytes, selection.stops)
-
-        lines = self.backend.graphs.lines(run.graph)
-        found = run.found
+        assert run.record is not None
         return Walk(
             self.runtime,
             run.graph,
-            lines,
-            found,
+            self.backend.graphs.lines(run.graph),
+            run.record,
+            run.found,
             stops.executions,
             boundary.Home.of(call.frame),
-            why,
+            reasons(run.selection, run.slots if run.watch is not None else frozenset()),
             before,
             lambda: self._release(run),
         )
@@ -318,9 +316,17 @@ class Sessions:
         if run.record is None or not run.selection.lines:
             return boundary.Hits()
         # Of most runs only the lines with breakpoints matter, and the rest is never looked at.
+        nodes = run.selection.nodes
+        if run.selection.stops:
+            run.found = run.record.executions()
+            asked = [item for item in run.found if item.node in nodes]
+        else:
+            asked = run.record.executions(nodes)
+        if run.selection.looks:
+            run.record.attach(run.found or asked)
         asked = [
             item
-            for item in run.record.executions(run.selection.nodes)
+            for item in asked
             if item.source is None or (item.source.path, item.source.line) not in run.live_lines
         ]
         names = {
@@ -352,7 +358,7 @@ class Sessions:
         limit = self.runtime.configuration.record_limit
         if not (stops.executions or valued or (graph is None and self.backend.records_nodes)):
             return graph
-        found = run.found = recorded.executions()
+        found = run.found = run.found or recorded.executions()
         stops.place(found)
         run.signature.saw(run.shapes, found)
         run.signature.summaries[run.shapes] = len(found), tuple(sorted({e.device for e in found}))
@@ -360,6 +366,8 @@ class Sessions:
         if stops.executions or valued:
             # The others' values stay where they are, until somebody looks at one.
             values = self.backend.records_values or run.selection.nodes
+            if record.travels(found, values):
+                recorded.attach(found)
             nodes = record.nodes(found, stops.executions, limit=limit, values=values)
             return self.runtime.recorder.graph(None, lambda: nodes)
         return self.runtime.recorder.graph(run.key, lambda: record.nodes(found, limit=limit))
@@ -388,17 +396,3 @@ def _signature(graph: Any, feeds: Any, fetches: Any, targets: Any) -> tuple[Want
 
 def _shape(value: Any) -> tuple[Any, ...]:
     return getattr(value, "shape", ()), getattr(value, "dtype", type(value))
-
-
-def _remarks(run: Run, limit: int) -> list[str]:
-    """What a stop says beyond what ran."""
-    selection = run.selection
-    said = [f"TensorFlow's optimizer left nothing of line {line}" for _, line in selection.removed]
-    if selection.without_values:
-        said.append(f"without values, since {selection.without_values}")
-    if len(run.found) > limit:
-        said.append(
-            f"of {len(run.found):,} node executions the first {limit:,} are kept (recordLimit), and "
-            "those that the breakpoints stop at"
-        )
-    return said

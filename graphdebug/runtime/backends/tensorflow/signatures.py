@@ -56,6 +56,8 @@ class Selection:
     """What those lines became."""
     slots: set[Slot] = field(default_factory=set)
     """Their outputs to watch, whatever the size."""
+    looks: bool = False
+    """Whether one of the breakpoints has an expression, which may ask for values."""
     stops: bool = False
     """Whether one of the breakpoints stops in any case, so that the whole run is worth recording."""
     without_values: str = ""
@@ -139,6 +141,13 @@ class Signature:
                 self._chosen[key] = budget.chosen(self._candidates, known, limit)
             return self._chosen[key] | selection.slots
 
+    def may_run_long(self, selection: Selection, shapes: Shapes) -> bool:
+        """Whether a run that is recorded whole has loops that nobody saw run."""
+        known = self._executable
+        return (
+            selection.stops and shapes not in self._ran and known is not None and bool(known.nests)
+        )
+
     def saw(self, shapes: Shapes, found: Sequence[Execution]) -> None:
         """A run tells how large its outputs are, and how often its nodes ran."""
         self._large |= large(found)
@@ -199,6 +208,7 @@ class Signature:
             asked = breakpoints[line_of[0]][line_of[1]]
             if left and not (asked.condition or asked.hit_condition or asked.log_message):
                 found.stops = True
+            found.looks = found.looks or bool(asked.condition or asked.log_message)
         return found
 
     def _reaches(self, graph: Any, origin: Origin) -> bool:
@@ -238,6 +248,8 @@ def _candidates(graph: Any, executable: Executable) -> Iterator[budget.Candidate
         if operation is None or operation.type in PASSED_ON:
             continue
         for slot, elements in watchable(graph, origin, executable):
+            if executable.nodes[slot[0]].op == "Const":
+                continue  # the graph says what it is
             size = (
                 None
                 if elements is None

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import Source
 from graphdebug.protocol.runtime import Breakpoint
-from graphdebug.runtime.backends.tensorflow import boundary, record
+from graphdebug.runtime.backends.tensorflow import boundary, budget, record
 from graphdebug.runtime.backends.tensorflow.arrays import recorded
 from graphdebug.runtime.backends.tensorflow.assignments import variables
-from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution
+from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution, Record
+from graphdebug.runtime.backends.tensorflow.signatures import Selection
 from graphdebug.runtime.backends.tensorflow.sources import GraphLines
+from graphdebug.runtime.backends.tensorflow.watches import Slot
 from graphdebug.runtime.replays import Execution as Shown
 from graphdebug.runtime.replays import Item, Missing, Passed
 
@@ -30,6 +32,7 @@ class Walk:
         runtime: Runtime,
         graph: Any,
         lines: GraphLines,
+        recorded: Record,
         found: Sequence[Execution],
         wanted: Collection[int],
         home: boundary.Home | None,
@@ -39,6 +42,10 @@ class Walk:
     ) -> None:
         """Keep the first of ``found``, up to the limit, and beyond it those at ``wanted`` positions."""
         limit = runtime.configuration.record_limit
+        self._recorded = recorded
+        self._found = found
+        if len(found) > limit:
+            self._attach()  # now, since those beyond the limit aren't kept to count by
         self._runtime = runtime
         self._graph = graph
         self._lines = lines
@@ -52,8 +59,15 @@ class Walk:
         self._why = why
         self._before = before
 
+    def _attach(self) -> None:
+        """List the values: most stops go by without anybody looking at one."""
+        if self._found:
+            self._recorded.attach(self._found)
+            self._found = ()
+
     def execution(self, index: int) -> Shown:
         """The execution at a position of the record. Raises LookupError for one that isn't kept."""
+        self._attach()
         item = self._kept[index]
         (node,) = record.nodes([item])
         names = self._variables(item.source).get(item.origin or ("", ""), {})
@@ -72,6 +86,7 @@ class Walk:
 
     def passed(self) -> Passed:
         """Evaluate the breakpoints that are set now."""
+        self._attach()
         indices = sorted(self._kept)
         logs: list[tuple[int, str, Source]] = []
 
@@ -109,7 +124,7 @@ class Walk:
         def read() -> Any:
             made, at = _source(item, slot)
             value = made.values.get(at)
-            array = None if value is None else value.read()
+            array = self._recorded.constant(made.node) if value is None else value.read()
             tensor = item.outputs[slot]
             if array is None:
                 text = f"{tensor.dtype} {tensor.shape} {tensor.device}"
@@ -137,3 +152,31 @@ def _source(item: Execution, slot: int) -> tuple[Execution, int]:
         else:
             item, slot = item.fed[0]
     return item, slot
+
+
+def reasons(selection: Selection, watched: Collection[Slot]) -> Why:
+    """Why outputs of a run that watched these have no value."""
+
+    def why(item: Execution, slot: int) -> str:
+        if selection.without_values:
+            return selection.without_values
+        if (item.node, slot) in watched or slot not in item.outputs:
+            return ""
+        if item.outputs[slot].dtype in ("resource", "variant"):
+            return f"it is a {item.outputs[slot].dtype}"
+        return budget.why(item.outputs[slot].bytes, selection.stops)
+
+    return why
+
+
+def remarks(selection: Selection, executions: int, limit: int) -> list[str]:
+    """What a stop says beyond what ran."""
+    said = [f"TensorFlow's optimizer left nothing of line {line}" for _, line in selection.removed]
+    if selection.without_values:
+        said.append(f"without values, since {selection.without_values}")
+    if executions > limit:
+        said.append(
+            f"of {executions:,} node executions the first {limit:,} are kept (recordLimit), and "
+            "those that the breakpoints stop at"
+        )
+    return said

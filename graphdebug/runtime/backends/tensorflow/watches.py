@@ -7,12 +7,13 @@ shared with runs without watches.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 _DUMP = re.compile(r"(.+)_(\d+)_DebugIdentity_(\d+)(-\d+)?")
@@ -37,7 +38,10 @@ class Dumps:
         """A new one."""
         with self._lock:
             if self._root is None or self._process != os.getpid():
-                self._root = tempfile.mkdtemp(prefix="graphdebug-", dir=_in_memory())
+                prefix = (
+                    f"graphdebug-{os.getpid()}-"  # by which the adapter finds what is left of it
+                )
+                self._root = tempfile.mkdtemp(prefix=prefix, dir=_in_memory())
                 self._process = os.getpid()
             self._count += 1
             return os.path.join(self._root, str(self._count))
@@ -71,6 +75,7 @@ class Watch:
     def __init__(self, slots: Iterable[Slot], directory: str) -> None:
         self._directory = directory
         self._slots = sorted(slots)
+        self._thinned: dict[Slot, int] = {}
 
     def add_to(self, options: Any) -> None:
         """Ask for the values in a run with these RunOptions."""
@@ -88,24 +93,56 @@ class Watch:
 
     def values(self) -> dict[Slot, list[Value]]:
         """What a run left, in order of execution."""
+        found: dict[Slot, list[Value]] = {}
+        for slot, files in self._files().items():
+            first = self._thinned.get(slot)
+            values = (Value(path, when) for when, path in files[:first])
+            found[slot] = list(values) if first is None else First(values)
+        return found
+
+    def thin(self, spared: Collection[Slot], limit: int) -> None:
+        """Where there are more values than ``limit``, keep but the first of each output.
+
+        All of those of ``spared`` outputs stay.
+        """
+        found = self._files()
+        if sum(map(len, found.values())) <= limit:
+            return
+        others = [slot for slot in found if slot not in spared]
+        for slot in others:
+            first = self._thinned.setdefault(slot, max(1, limit // len(others)))
+            _remove(path for _, path in found[slot][first:])
+
+    def _files(self) -> dict[Slot, list[tuple[int, str]]]:
         found: dict[Slot, list[tuple[int, str]]] = {}
         for parent, _, names in os.walk(self._directory):
             for name in names:
                 path = os.path.join(parent, name)
                 if match := _DUMP.fullmatch(self._relative(path)):
                     found.setdefault((match[1], int(match[2])), []).append((int(match[3]), path))
-        return {
-            slot: [Value(path, when) for when, path in sorted(files)]
-            for slot, files in found.items()
-        }
+        for files in found.values():
+            files.sort()
+        return found
 
     def clear(self) -> None:
-        """Remove the files of a run."""
-        shutil.rmtree(self._directory, ignore_errors=True)
+        """Remove the files of a run; their directories stay for the next one."""
+        self._thinned.clear()
+        for parent, _, names in os.walk(self._directory):
+            _remove(os.path.join(parent, name) for name in names)
 
     def _relative(self, path: str) -> str:
         """Without the directory of the device."""
         return path[len(self._directory) + 1 :].partition(os.sep)[2]
+
+
+def _remove(paths: Iterable[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+class First(list["Value"]):
+    """The first values of an output that had more."""
 
 
 class Value:
