@@ -13,6 +13,7 @@ from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.runtimes import Runtimes
 from graphdebug.adapter.session import Session
 from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.runtime import DetachArguments
 from graphdebug.transport.framing import Message
 
 DISCONNECT_SECONDS = 5.0
@@ -92,6 +93,8 @@ class Lifecycle:
         arguments = request.get("arguments") or {}
         self._leaving = True
         stays = arguments.get("terminateDebuggee") is False
+        if stays or not (self._launched or arguments.get("terminateDebuggee")):
+            await self._runtimes.tell("detach", DetachArguments())
         seconds = DETACH_SECONDS if stays else DISCONNECT_SECONDS
         if self._session.upstream.busy:
             seconds = BUSY_SECONDS

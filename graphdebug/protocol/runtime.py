@@ -103,6 +103,12 @@ class LeftArguments:
 
 
 @dataclass(frozen=True)
+class DetachArguments:
+    """``detach``: the client leaves, and the program is to go on. Answered once no thread is about to
+    stop: debugpy resumes those that are stopped, and would never resume one that stops after that."""
+
+
+@dataclass(frozen=True)
 class HelloEvent:
     """``hello``: the runtime's first message."""
 
@@ -264,5 +270,6 @@ REQUESTS: dict[str, type] = {
     "resume": ResumeArguments,
     "left": LeftArguments,
     "nodeStop": NodeStopArguments,
+    "detach": DetachArguments,
 }
 """Request names and the dataclasses of their arguments. Each is answered, with an empty body."""

@@ -27,6 +27,9 @@ from graphdebug.runtime.stops import Stops
 FLUSH_SECONDS = 2.0
 """How long a program that ends waits for its last records to be sent."""
 
+SETTLE_SECONDS = 1.5
+"""How long the client's leaving waits for threads that are about to stop."""
+
 _FRAMEWORKS = {"torch": ("torch",), "tensorflow": ("tensorflow",), "keras": ("tensorflow",)}
 
 
@@ -49,6 +52,7 @@ class Runtime:
                 "resume": lambda arguments: self.stops.resume(arguments.boundary, arguments.stop),
                 "left": lambda arguments: self.stops.left(arguments.boundary),
                 "nodeStop": lambda arguments: self.node_stops.answer(arguments),
+                "detach": lambda arguments: self._detach(),
             },
         )
         self.recorder = Recorder(self._link.send)
@@ -148,6 +152,7 @@ class Runtime:
 
     def _configure(self, arguments: messages.ConfigureArguments) -> None:
         self.configuration = arguments.configuration
+        self.node_stops.open()
         self.stops.filters = frozenset(arguments.filters)
         self.breakpoints.replace_all(arguments.breakpoints)
         for backend in self._active():
@@ -161,6 +166,11 @@ class Runtime:
 
     def _active(self) -> list[Backend]:
         return [item for name, item in self.backends.items() if name not in self._given_up]
+
+    def _detach(self) -> None:
+        """The client leaves the program to itself."""
+        self._link_closed()
+        self.node_stops.settle(SETTLE_SECONDS)
 
     def _link_closed(self) -> None:
         """Nobody listens any more: no stop, no record."""

@@ -31,9 +31,12 @@ def attached() -> bool:
         return False
 
 
-def suspended() -> bool:
-    """Whether the calling thread is stopped, so that what runs in it is an evaluation of the user's."""
-    info = getattr(threading.current_thread(), "additional_info", None)
+def suspended(ident: int | None = None) -> bool:
+    """Whether a thread is stopped; the calling one then runs an evaluation of the user's."""
+    thread = threading.current_thread()
+    if ident is not None:
+        thread = next((item for item in threading.enumerate() if item.ident == ident), thread)
+    info = getattr(thread, "additional_info", None)
     return getattr(info, "pydev_state", None) == _SUSPENDED
 
 

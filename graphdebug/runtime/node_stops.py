@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -36,6 +37,7 @@ class NodeStops:
         self._turn = threading.RLock()
         self._stops: dict[int, _Stop] = {}
         self._standing: dict[int, int] = {}
+        self._closed = False
 
     def stop(
         self,
@@ -52,15 +54,15 @@ class NodeStops:
         ``inside``: there are nodes to step to. Where there are none, ``show`` may return before.
         """
         with self._turn:
-            if not debugger.attached():
+            if self._closed or not debugger.attached():
                 return ""
             number, stop, thread = next(self._numbers), _Stop(), threading.get_ident()
             self._stops[number] = stop
             try:
                 if self._send(NodeStopEvent(number, reason, frame, step, text, inside)):
                     stop.known.wait()
-                if stop.stops:
-                    self._standing[thread] = number
+                self._standing[thread] = number
+                if stop.stops and not self._closed:
                     show()
             finally:
                 if inside:  # else the thread stops when it is back in its own frame
@@ -83,8 +85,22 @@ class NodeStops:
         else:
             stop.move = arguments.action
 
+    def open(self) -> None:
+        """Somebody observes: threads may stop."""
+        self._closed = False
+
     def release(self) -> None:
         """The observer has gone: nobody stops."""
+        self._closed = True
         for stop in list(self._stops.values()):
             stop.move = ""
             stop.known.set()
+
+    def settle(self, seconds: float) -> None:
+        """Wait until no thread is between being told to stop and standing there."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            coming = [thread for thread in list(self._standing) if not debugger.suspended(thread)]
+            if not coming or not self._stops:
+                return
+            time.sleep(0.002)
