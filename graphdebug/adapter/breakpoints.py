@@ -29,6 +29,9 @@ _UNSTOPPED = (
 _STOPPED_INSIDE = ("torch.compile",)
 """Constructs whose functions run eagerly under ``staticGraphs: node``."""
 
+_HELD_INSIDE = ("tf.function", "keras.")
+"""Constructs, by how their names begin, whose nodes are held while they run under it."""
+
 _INSIDE = ("at Session.run", "inside Session.run, at each execution of these nodes,")
 """What a reason says of a graph that stops at the boundary, and of one that stops inside."""
 
@@ -214,7 +217,11 @@ class Breakpoints:
         return bound
 
     def _stops_inside(self, binding: Binding) -> bool:
-        there = binding.session or binding.construct in _STOPPED_INSIDE
+        there = (
+            binding.session
+            or binding.construct in _STOPPED_INSIDE
+            or binding.construct.startswith(_HELD_INSIDE)
+        )
         return (
             there and binding.kind == "boundary" and self.observed and self.static_graphs == "node"
         )
@@ -246,6 +253,11 @@ class Breakpoints:
 def _inside(binding: Binding) -> str:
     if binding.session:
         return binding.reason.replace(*_INSIDE)
+    if binding.construct.startswith(_HELD_INSIDE):
+        return (
+            f"part of a graph that {binding.construct} makes; it stops inside while that runs, at each "
+            "execution of the nodes that this line builds"
+        )
     what = f"{binding.construct} compiles {binding.function}"
     return f"{EAGERLY} ({what}, and the compiled call that it is part of runs as plain Python)"
 

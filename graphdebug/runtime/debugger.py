@@ -58,14 +58,14 @@ def stop_at(frame: FrameType) -> None:
 
     code = frame.f_code
     if _called_us(frame):
-        asking = synthetic.asks(code.co_filename, frame.f_lineno, code.co_name)
-        FunctionType(asking, frame.f_globals)((_be_traced, debugpy.breakpoint))
+        asking = synthetic.asks(code.co_filename, code.co_name)
+        FunctionType(asking, frame.f_globals)(debugpy.breakpoint)
         return
     shown = {} if code.co_name == "<module>" else dict(frame.f_locals)
     names = tuple(name for name in shown if name.isidentifier())
     showing = synthetic.shows(code.co_filename, frame.f_lineno, code.co_name, names)
     values = [shown[name] for name in names]
-    FunctionType(showing, frame.f_globals)((_be_traced, debugpy.breakpoint), *values)
+    FunctionType(showing, frame.f_globals)(debugpy.breakpoint, *values)
 
 
 def show(path: str, line: int, function: str, shown: dict[str, Any], scope: dict[str, Any]) -> None:
@@ -79,26 +79,7 @@ def show(path: str, line: int, function: str, shown: dict[str, Any], scope: dict
 
     names = tuple(name for name in shown if name.isidentifier() and not keyword.iskeyword(name))
     code = synthetic.shows(path, line, function, names)
-    values = [shown[name] for name in names]
-    FunctionType(code, scope)((_be_traced, debugpy.breakpoint), *values)
-
-
-def _be_traced() -> None:
-    """Let pydevd see what happens next in the frame that calls this, and in those below it.
-
-    It doesn't trace a frame in which it expects no stop, and ``debugpy.breakpoint`` alone doesn't
-    change that: where another thread had been at the same line before, it had no effect. (Since
-    Python 3.12 pydevd does this itself.)
-    """
-    if sys.version_info >= (3, 12):
-        return
-    try:
-        from _pydevd_bundle.pydevd_comm import get_global_debugger
-
-        trace = get_global_debugger().set_trace_for_frame_and_parents
-        trace(threading.get_ident(), sys._getframe(1))
-    except Exception as error:
-        _unfit("a graph's boundary may be passed without a stop", error)
+    FunctionType(code, scope)(debugpy.breakpoint, *(shown[name] for name in names))
 
 
 def _called_us(frame: FrameType) -> bool:

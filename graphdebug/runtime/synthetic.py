@@ -11,25 +11,23 @@ import sys
 from types import CodeType
 
 ASK = "__graphdebug_stop__"
-"""The parameter of the functions here: two callables, called one after the other."""
-
-_CALLS = f"{ASK}[0](), {ASK}[1]()"
+"""The parameter that the functions here call."""
 
 _FAR = 10_000_000
 """A line where nobody has a breakpoint."""
 
 
 @functools.lru_cache(maxsize=256)
-def asks(filename: str, line: int, name: str) -> CodeType:
+def asks(filename: str, name: str) -> CodeType:
     """A function whose only line asks for a stop; it is over when the stop comes."""
-    return _function(f"def stop({ASK}):\n {_CALLS}", filename, name, [line])
+    return _function(f"def stop({ASK}):\n {ASK}()", filename, name, [_FAR])
 
 
 @functools.lru_cache(maxsize=256)
 def shows(filename: str, line: int, name: str, names: tuple[str, ...]) -> CodeType:
     """A function that asks for a stop, and stands at ``line`` when it comes, with locals ``names``."""
     parameters = ", ".join((ASK, *names))
-    return _function(f"def stop({parameters}):\n {_CALLS}\n pass", filename, name, [_FAR, line])
+    return _function(f"def stop({parameters}):\n {ASK}()\n pass", filename, name, [_FAR, line])
 
 
 def _function(source: str, filename: str, name: str, lines: list[int]) -> CodeType:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import BindingKind, Source, StepKind
 from graphdebug.runtime.backends import Backend, HookUnfit
-from graphdebug.runtime.backends.tensorflow import entries
+from graphdebug.runtime.backends.tensorflow import entries, function_hooks
 from graphdebug.runtime.backends.tensorflow.boundary import Hits
 from graphdebug.runtime.backends.tensorflow.calls import Call, Calls
 from graphdebug.runtime.backends.tensorflow.eager import Eager
@@ -53,7 +53,11 @@ class TensorFlow(Backend):
         unfit = []
         for what, install, patches in (
             ("sessions", functools.partial(entries.install, self.sessions), self.patches[0]),
-            ("tf.functions", self.functions.install, self.patches[1]),
+            (
+                "tf.functions",
+                functools.partial(function_hooks.install, self.functions),
+                self.patches[1],
+            ),
             ("eager loops", self.eager.install, self.patches[2]),
         ):
             try:
@@ -162,13 +166,24 @@ class TensorFlow(Backend):
                 call.frame, step, (), (), text, filter=RETRACE, title="Retrace"
             )
 
-    def bind(self, sources: Iterable[Source], reason: str, kind: BindingKind = "boundary") -> None:
-        """Tell what breakpoints on these lines do: stop at the boundary, unless ``kind`` says other."""
+    def bind(
+        self,
+        sources: Iterable[Source],
+        reason: str,
+        kind: BindingKind = "boundary",
+        *,
+        ran: bool = True,
+    ) -> None:
+        """Tell what breakpoints on these lines do: stop at the boundary, unless ``kind`` says other.
+
+        ``ran``: whether their nodes are known to have run.
+        """
         files: dict[str, set[int]] = {}
         for source in sources:
             files.setdefault(source.path, set()).add(source.line)
         for path, lines in files.items():
-            self._ran.setdefault(path, set()).update(lines)
+            if ran:
+                self._ran.setdefault(path, set()).update(lines)
             self.runtime.recorder.bind(path, sorted(lines), kind, reason)
 
     def bind_removed(self, path: str, line: int, reason: str) -> None:

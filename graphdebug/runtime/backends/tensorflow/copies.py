@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphdebug.protocol.model import VALUE_LIMIT, Tensor
-from graphdebug.runtime.backends.tensorflow import partitions, taps
+from graphdebug.protocol.model import VALUE_LIMIT
+from graphdebug.runtime.backends.tensorflow import budget, contexts, partitions, taps
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
-from graphdebug.runtime.backends.tensorflow.record import Execution, short_device, tensor
-from graphdebug.runtime.backends.tensorflow.signatures import Line, watchable
+from graphdebug.runtime.backends.tensorflow.record import Execution
+from graphdebug.runtime.backends.tensorflow.recordings import InlinedCall, executions, heads
+from graphdebug.runtime.backends.tensorflow.signatures import Line, candidates, watchable
 from graphdebug.runtime.backends.tensorflow.sources import (
     GraphLines,
     Origin,
@@ -25,13 +26,10 @@ from graphdebug.runtime.backends.tensorflow.sources import (
     find,
     renamed_in,
 )
-from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Value, Watch
+from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
-
-WALK_LIMIT = 1 << 16
-"""Elements of an output, beyond which it is recorded only for a breakpoint on its own line."""
 
 _INLINED = ("PartitionedCall", "StatefulPartitionedCall")
 
@@ -46,25 +44,10 @@ class Asked:
     """Those of them that TensorFlow's optimizer left nothing of."""
     slots: frozenset[Slot] = frozenset()
     """Outputs to record."""
+    stops: bool = False
+    """Whether a call is going to stop in any case, so that all of it is recorded."""
     calls: list[InlinedCall] = field(default_factory=list)
     """Calls of functions on those lines, of which only the called function's nodes are left."""
-
-
-@dataclass(frozen=True)
-class InlinedCall:
-    """One place where TensorFlow put the nodes of a function instead of a call."""
-
-    node: str
-    """What the call's name would be."""
-    origin: Origin
-    op_type: str
-    outputs: Mapping[int, Slot]
-    """The output of which node each of the call's is."""
-
-    @property
-    def made_by(self) -> str:
-        """The first of those nodes."""
-        return self.outputs[min(self.outputs)][0]
 
 
 @dataclass
@@ -85,107 +68,21 @@ class Recording:
 
     def executions(self, lines: GraphLines, graph: Any) -> list[Execution]:
         """What ran of the nodes that were asked about, in order of time, with values."""
-        executable = self.plan.executable
         values = self.copy.watch.values()
-        told: dict[str, dict[int, list[Value]]] = {}
-        for (node, slot), found in values.items():
-            told.setdefault(node, {})[slot] = found
-        turns = [
-            _Turn(
-                node, node, executable.origin[node], executable.nodes[node].op, iteration, outputs
-            )
-            for node, slots in told.items()
-            for iteration, outputs in enumerate(_turns(slots))
-        ]
-        for call in self.asked.calls:
-            slots = {slot: values[of] for slot, of in call.outputs.items() if of in values}
-            turns += [
-                _Turn(call.node, call.made_by, call.origin, call.op_type, iteration, outputs)
-                for iteration, outputs in enumerate(_turns(slots))
-            ]
-        rank = {name: position for position, name in enumerate(executable.nodes)}
-        turns.sort(key=lambda turn: (turn.time, rank.get(turn.node, len(rank)), turn.iteration))
-        return list(self._described(turns, lines, graph))
+        found = executions(self.plan.executable, self.asked.calls, values, lines, graph)
+        self.plan.ran = budget.ran(found)
+        return found
 
-    def _described(
-        self, turns: Iterable[_Turn], lines: GraphLines, graph: Any
-    ) -> Iterator[Execution]:
-        executable = self.plan.executable
-        latest: dict[str, dict[int, Tensor]] = {}
-        for turn in turns:
-            definition = executable.nodes.get(turn.node)
-            static = getattr(find(graph, turn.origin), "outputs", ())
-            device = short_device(executable.nodes[turn.made_by].device)
-            puts_out = bool(taps.outputs(executable.nodes[turn.made_by]))
-            latest[turn.node] = {
-                slot: _tensor(value, static[slot] if slot < len(static) else None, device)
-                for slot, value in (turn.values if puts_out else {}).items()
-            }
-            yield Execution(
-                node=turn.node,
-                name=executable.names.get(turn.node, turn.node),
-                op_type=turn.op_type,
-                origin=turn.origin,
-                source=lines.source(graph, turn.origin),
-                iteration=turn.iteration,
-                device=device,
-                duration_ns=0,
-                outputs=latest[turn.node],
-                inputs=tuple(_inputs(definition, latest)) if definition is not None else (),
-                values=turn.values if puts_out else {},
-            )
+    def attach(self, found: Sequence[Execution]) -> None:
+        """They have their values."""
+
+    def constant(self, node: str) -> Any:
+        """The value of a constant of the graph; None for any other node."""
+        return self.plan.executable.constant(node)
 
     def release(self) -> None:
         """The call is over, and what was recorded read."""
         self.plan.release(self.asked.slots, self.copy)
-
-
-@dataclass
-class _Turn:
-    """One execution of one node."""
-
-    node: str
-    made_by: str
-    """The node that put the values out."""
-    origin: Origin
-    op_type: str
-    iteration: int
-    values: dict[int, Value]
-
-    @property
-    def time(self) -> int:
-        return max(value.time for value in self.values.values())
-
-
-def _turns(outputs: Mapping[int, list[Value]]) -> Iterator[dict[int, Value]]:
-    """The values that each execution of a node put out.
-
-    A node that puts out but some of its outputs each time can't be told apart; each counts then.
-    """
-    if len(set(map(len, outputs.values()))) == 1:
-        for values in zip(*outputs.values(), strict=True):
-            yield dict(zip(outputs, values, strict=True))
-    else:
-        single = [(value.time, slot, value) for slot, found in outputs.items() for value in found]
-        for _, slot, value in sorted(single, key=lambda item: item[:2]):
-            yield {slot: value}
-
-
-def _tensor(value: Value, static: Any, device: str) -> Tensor:
-    if static is not None and static.shape.is_fully_defined():
-        return tensor(tuple(static.shape), static.dtype, device)
-    array = value.read()
-    if array is None:
-        return tensor((), static.dtype if static is not None else "variant", device)
-    return tensor(tuple(array.shape), array.dtype if array.dtype != object else "string", device)
-
-
-def _inputs(definition: Any, latest: Mapping[str, Mapping[int, Tensor]]) -> Iterator[Tensor]:
-    for text in definition.input:
-        producer, _, slot = text.partition(":")
-        output = latest.get(producer, {}).get(int(slot or 0))
-        if output is not None:
-            yield output
 
 
 class Unrecorded(NamedTuple):
@@ -209,14 +106,16 @@ class Plan:
         self.why = ""
         """Why no copy takes its place; empty where one can."""
         self.made: list[str] = []
+        self.ran: budget.Ran = {}
+        """What the last recorded call tells about the next one."""
         self._free: dict[frozenset[Slot], list[Copy]] = {}
         self._asked: tuple[tuple[int, bool], Asked] | None = None
         names = renamed_in(definition, concrete.graph)
-        if definition.attr["_XlaMustCompile"].b:
+        if "_XlaMustCompile" in definition.attr and definition.attr["_XlaMustCompile"].b:
             self.why = "XLA compiles it as a whole; jit_compile=False keeps its nodes"
             return
         try:
-            self.graph = taps.optimised(context, definition, inputs)
+            self.graph = contexts.optimised(context, definition, inputs)
             self.executable = partitions.executable([self.graph], concrete.graph, names)
             self.why = partitions.why_uncopyable(self.executable, concrete.graph)
         except taps.Untapped as error:
@@ -228,39 +127,51 @@ class Plan:
         key = breakpoints.version, backend.records_values
         with self.lock:
             if self._asked is None or self._asked[0] != key:
-                self._asked = key, self._ask(lines, graph, breakpoints.files, key[1])
+                self._asked = key, self._ask(lines, graph, breakpoints.files, backend)
             return self._asked[1]
 
     def _ask(
-        self, lines: GraphLines, graph: Any, files: Mapping[str, Mapping[int, Any]], values: bool
+        self,
+        lines: GraphLines,
+        graph: Any,
+        files: Mapping[str, Mapping[int, Any]],
+        backend: TensorFlow,
     ) -> Asked:
         lines.update(graph)
         asked, slots, walks = Asked(), set[Slot](), False
+        values, limit = backend.records_values, backend.runtime.configuration.record_limit
         for path, file in files.items():
             for line, breakpoint in file.items():
                 origins = lines.built_at(graph, path, line)
                 if not origins:
                     continue
                 asked.lines[path, line] = origins
-                calls = list(self._inlined(graph, origins))
+                calls = list(self.inlined(graph, origins))
                 asked.calls += calls
                 slots.update(slot for call in calls for slot in call.outputs.values())
                 left = bool(calls) or any(map(self._remains, origins))
                 if self.graph is not None and not self.executable.opaque and not left:
                     asked.removed[path, line] = origins
                 slots.update(self._slots(graph, origins, None))
-                walks |= left and not (breakpoint.condition or breakpoint.hit_condition)
-        if walks or values:
-            of_lines = [
-                origin
-                for origin in self.executable.origins
-                if values or lines.source(graph, origin) is not None
-            ]
-            slots.update(self._slots(graph, of_lines, WALK_LIMIT if walks else VALUE_LIMIT))
+                unsure = breakpoint.condition or breakpoint.hit_condition or breakpoint.log_message
+                walks |= left and not unsure
+        asked.stops = walks
+        if walks:
+            others = candidates(graph, self.executable)
+            lined = (c for c in others if lines.source(graph, self._origin(c)) is not None)
+            slots.update(budget.chosen(lined, self.ran, limit))
+        if values:
+            slots.update(self._slots(graph, list(self.executable.origins), VALUE_LIMIT))
+        if slots:
+            slots.update(heads(self.executable))
         asked.slots = frozenset(slots)
         return asked
 
-    def _inlined(self, graph: Any, origins: Sequence[Origin]) -> Iterator[InlinedCall]:
+    def _origin(self, candidate: budget.Candidate) -> Origin:
+        return self.executable.origin[candidate.slot[0]]
+
+    def inlined(self, graph: Any, origins: Iterable[Origin]) -> Iterator[InlinedCall]:
+        """Those of the operations that call functions whose nodes stand in the call's place."""
         for origin in origins:
             operation = find(graph, origin)
             if operation is None or operation.type not in _INLINED or self._remains(origin):
@@ -301,8 +212,8 @@ class Plan:
             if free:
                 return free.pop()
         directory = dumps.directory()
-        made = taps.tapped(self.definition, self.graph, slots, f"file://{directory}", False)
-        name = taps.register(context, made)
+        made = taps.tapped(self.definition, self.graph, slots, f"file://{directory}")
+        name = contexts.register(context, made)
         self.made.append(name)
         return Copy(name, Watch(slots, directory))
 
@@ -328,10 +239,10 @@ class Copies:
         self._lock = threading.Lock()
         self._plans: weakref.WeakKeyDictionary[Any, dict[bytes, Plan]] = weakref.WeakKeyDictionary()
 
-    def prepare(
+    def plan(
         self, context: Any, concrete: Any, name: bytes, inputs: Sequence[Any]
-    ) -> Recording | Unrecorded | None:
-        """The recording of a call that begins, or why there is none; None where nobody asks."""
+    ) -> tuple[Plan, Asked] | None:
+        """What is known of a function that is called, and asked about; None where nobody asks."""
         breakpoints = self._backend.runtime.breakpoints
         if not (breakpoints.files or self._backend.records_values):
             return None
@@ -346,7 +257,10 @@ class Copies:
             ):
                 return None
         plan = self._plan(context, concrete, name, inputs)
-        asked = plan.asked(lines, graph, self._backend)
+        return plan, plan.asked(lines, graph, self._backend)
+
+    def record(self, context: Any, plan: Plan, asked: Asked) -> Recording | Unrecorded:
+        """The recording of a call that begins, or why there is none."""
         if plan.why or not asked.slots:
             return Unrecorded(plan.why, asked.removed)
         try:
@@ -365,5 +279,5 @@ class Copies:
             if plan is None:
                 definition = context.get_function_def(name)
                 plan = plans[name] = Plan(context, concrete, definition, inputs)
-                weakref.finalize(concrete, taps.unregister, context, plan.made).atexit = False
+                weakref.finalize(concrete, contexts.unregister, context, plan.made).atexit = False
             return plan

@@ -41,6 +41,8 @@ class Spot:
     """The outputs that it takes; None for one that can't be watched."""
     repeats: bool = True
     """Whether it may run more than once in a run."""
+    device: str = ""
+    """Where it runs."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,11 @@ class Live:
     From the moment ``_freed`` is set, nothing of the graph waits for us.
     """
 
-    def __init__(self, runtime: Runtime, gate: Gate, spots: Spots, what: str, step: int) -> None:
+    def __init__(
+        self, runtime: Runtime, gate: Gate | None, spots: Spots, what: str, step: int
+    ) -> None:
         """``what`` is run, and makes step ``step``. The gate must be open, with this as its keeper,
-        while the graph runs."""
+        while the graph runs; without one all outputs ask each time, and answers are of no matter."""
         self._runtime = runtime
         self.gate = gate
         self._spots = spots
@@ -182,13 +186,14 @@ class Live:
 
     def _names(self, execution: _Execution) -> dict[str, Any]:
         """What is seen at a stop as locals."""
-        values = {slot: _array(tensor) for slot, tensor in execution.values.items()}
+        device = execution.spot.device
+        values = {slot: _array(tensor, device) for slot, tensor in execution.values.items()}
         variables = self._spots.variables(execution.spot)
         return {
             **{name: values[slot] for slot, name in variables.items() if slot in values},
             "value": values[min(values)],
             "outputs": tuple(values.get(slot) for slot in range(max(values) + 1)),
-            "inputs": tuple(map(_array, execution.inputs)),
+            "inputs": tuple(_array(item, device) for item in execution.inputs),
             "node": execution.spot.name,
             "iteration": execution.iteration,
             "phase": "graph",
@@ -211,6 +216,9 @@ class Live:
     def begin(self) -> Collection[Slot]:
         """The run begins."""
         wanted = self._now_wanted()
+        if self.gate is None:
+            self._asking = set(self._spots.slots)
+            return wanted
         self._asking = set(wanted)
         self._missed = {
             spot.node
@@ -225,6 +233,8 @@ class Live:
         execution = self._completed(slot, tensor)
         if execution is not None:
             self._hand_over(execution)
+        if self.gate is None:
+            return Answer()
         wanted = self._now_wanted()
         opened, shut = wanted - self._asking, slot not in wanted
         self._asking |= opened
@@ -284,14 +294,19 @@ class Live:
         return self._wanted[1]
 
 
-def _array(tensor: Any) -> Any:
-    """A TensorProto as a NumPy array; None where there is none, or NumPy has no such values."""
+def _array(tensor: Any, device: str) -> Any:
+    """A TensorProto, or an array, as one of a device; None where NumPy has no such values."""
+    import numpy
     from tensorflow.python.framework import tensor_util
 
+    from graphdebug.runtime.backends.tensorflow.arrays import recorded
+
+    if isinstance(tensor, numpy.ndarray):
+        return recorded(tensor, device)
     if tensor is None or not tensor.dtype:
         return None
     try:
-        return tensor_util.MakeNdarray(tensor)
+        return recorded(tensor_util.MakeNdarray(tensor), device)
     except (TypeError, ValueError):
         return None
 

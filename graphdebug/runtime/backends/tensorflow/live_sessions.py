@@ -139,8 +139,9 @@ class LiveSessions:
         try:
             return live.run(lambda: original(*args, **kwargs))
         finally:
-            live.gate.close()
-            self.gates.give_back(live.gate)
+            if live.gate is not None:
+                live.gate.close()
+                self.gates.give_back(live.gate)
             if live.problem is not None:
                 self.backend.give_up("a stop inside of a graph", live.problem)
 

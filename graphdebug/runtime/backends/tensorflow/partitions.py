@@ -85,6 +85,15 @@ class Executable:
         called_so = self.names.get(node, node)
         return called_so == name or called_so.endswith(f"/{name}") or self.same(node, op_type)
 
+    def constant(self, node: str) -> Any:
+        """The value of a constant; None for any other node."""
+        from tensorflow.python.framework import tensor_util
+
+        definition = self.nodes.get(node)
+        if definition is None or definition.op != "Const":
+            return None
+        return tensor_util.MakeNdarray(definition.attr["value"].tensor)
+
     def same(self, node: str, op_type: str) -> bool:
         """Whether a node still is of this type."""
         return bool(self.nodes[node].op == op_type)
@@ -165,7 +174,8 @@ def why_uncopyable(found: Executable, graph: Any) -> str:
                 return f"{state} keeps a state of its own inside of a function"
         if not _is_stateful(op_type) or op_type in ("_Arg", "_Retval"):
             continue
-        unseeded = "seed" in node.attr and not (node.attr["seed"].i or node.attr["seed2"].i)
+        seeds = [node.attr[seed].i for seed in ("seed", "seed2") if seed in node.attr]
+        unseeded = bool(seeds) and not any(seeds)
         shared = op_type in _READS | _FREE or op_type in _PYTHON
         if not (unseeded or shared or op_type.startswith(_WRITES + _STEP)):
             return f"{op_type} keeps a state of its own ({name})"

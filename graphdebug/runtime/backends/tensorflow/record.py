@@ -137,12 +137,7 @@ class Record:
 
     def constant(self, node: str) -> Any:
         """The value of a constant of the graph; None for any other node."""
-        definition = self._graph.nodes.get(node)
-        if definition is None or definition.op != "Const":
-            return None
-        from tensorflow.python.framework import tensor_util
-
-        return tensor_util.MakeNdarray(definition.attr["value"].tensor)
+        return self._graph.constant(node)
 
     def attach(self, found: Sequence[Execution]) -> None:
         """Give executions their values.

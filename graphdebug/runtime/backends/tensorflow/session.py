@@ -289,7 +289,8 @@ class Sessions:
             stops = self._hits(call, run)
             index = self._step(call, run, duration, stops)
             replay = self._walk(call, run, stops, before) if stops.executions else None
-            said = remarks(run.selection, len(run.found), self.runtime.configuration.record_limit)
+            limit, selection = self.runtime.configuration.record_limit, run.selection
+            said = remarks(selection.removed, len(run.found), limit, selection.without_values)
             kept = self.backend.stop(call, index, stops, *said, replay=replay)
             if run.live is not None and not stops.executions:
                 self.live.finish(call, run.live, index)

@@ -136,7 +136,7 @@ class Signature:
             key = shapes, limit
             if key not in self._chosen:
                 if self._candidates is None:
-                    self._candidates = list(_candidates(graph, self._executable or Executable()))
+                    self._candidates = list(candidates(graph, self._executable or Executable()))
                 known = self._ran.get(shapes, {})
                 self._chosen[key] = budget.chosen(self._candidates, known, limit)
             return self._chosen[key] | selection.slots
@@ -241,7 +241,7 @@ def watchable(
                 yield (node, slot), output.shape.num_elements()
 
 
-def _candidates(graph: Any, executable: Executable) -> Iterator[budget.Candidate]:
+def candidates(graph: Any, executable: Executable) -> Iterator[budget.Candidate]:
     """What else can be recorded of a run: what nodes make, rather than what they pass on."""
     for origin in executable.origins:
         operation = find(graph, origin)

@@ -44,6 +44,12 @@ class GraphLines:
         with self._lock:
             return self._lines.get((path, line), [])
 
+    @property
+    def origins(self) -> list[Origin]:
+        """All operations that some line of the user's built."""
+        with self._lock:
+            return [origin for origins in self._lines.values() for origin in origins]
+
     def update(self, graph: Any) -> None:
         """Take in the operations that the graph got since the last time."""
         with self._lock:

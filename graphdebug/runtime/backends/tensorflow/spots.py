@@ -10,6 +10,7 @@ from graphdebug.runtime.backends.tensorflow import boundary
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.live import Spot, Spots
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
+from graphdebug.runtime.backends.tensorflow.record import short_device
 from graphdebug.runtime.backends.tensorflow.signatures import watchable
 from graphdebug.runtime.backends.tensorflow.sources import GraphLines, Origin
 from graphdebug.runtime.backends.tensorflow.watches import Slot
@@ -50,6 +51,7 @@ def spots(graph: Any, lines: GraphLines, executable: Executable) -> Spots:
                 item if _is_watchable(executable, *item) else None for item in _inputs(definition)
             ),
             repeats=node in executable.nests,
+            device=short_device(definition.device),
         )
     holding: dict[Source, dict[Origin, dict[int, str]]] = {}
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graphdebug.protocol.model import Source
 from graphdebug.protocol.runtime import Breakpoint
 from graphdebug.runtime.backends.tensorflow import boundary, budget, record
 from graphdebug.runtime.backends.tensorflow.arrays import recorded
 from graphdebug.runtime.backends.tensorflow.assignments import variables
-from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution, Record
+from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution
 from graphdebug.runtime.backends.tensorflow.signatures import Selection
 from graphdebug.runtime.backends.tensorflow.sources import GraphLines
 from graphdebug.runtime.backends.tensorflow.watches import Slot
@@ -24,6 +24,16 @@ Why = Callable[[Execution, int], str]
 """Why an output has no value; empty where nobody knows."""
 
 
+class Recorded(Protocol):
+    """Where the values of a run come from."""
+
+    def attach(self, found: Sequence[Execution]) -> None:
+        """Give executions their values."""
+
+    def constant(self, node: str) -> Any:
+        """The value of a constant of the graph; None for any other node."""
+
+
 class Walk:
     """What is kept of one run while its thread is stopped."""
 
@@ -32,7 +42,7 @@ class Walk:
         runtime: Runtime,
         graph: Any,
         lines: GraphLines,
-        recorded: Record,
+        recorded: Recorded,
         found: Sequence[Execution],
         wanted: Collection[int],
         home: boundary.Home | None,
@@ -169,11 +179,13 @@ def reasons(selection: Selection, watched: Collection[Slot]) -> Why:
     return why
 
 
-def remarks(selection: Selection, executions: int, limit: int) -> list[str]:
-    """What a stop says beyond what ran."""
-    said = [f"TensorFlow's optimizer left nothing of line {line}" for _, line in selection.removed]
-    if selection.without_values:
-        said.append(f"without values, since {selection.without_values}")
+def remarks(
+    removed: Iterable[tuple[str, int]], executions: int, limit: int, without_values: str = ""
+) -> list[str]:
+    """What a stop says beyond what ran: lines that nothing is left of, and what isn't kept."""
+    said = [f"TensorFlow's optimizer left nothing of line {line}" for _, line in removed]
+    if without_values:
+        said.append(f"without values, since {without_values}")
     if executions > limit:
         said.append(
             f"of {executions:,} node executions the first {limit:,} are kept (recordLimit), and "

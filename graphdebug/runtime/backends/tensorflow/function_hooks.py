@@ -1,0 +1,207 @@
+"""The hooks on TensorFlow's compiled functions: a step for each outermost call, alerts for retraces."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from graphdebug.runtime.backends import HookUnfit
+from graphdebug.runtime.backends.tensorflow import contexts
+from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.copies import Unrecorded
+from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
+from graphdebug.runtime.backends.tensorflow.live_functions import Held
+from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.backends.tensorflow.functions import Functions
+
+_TRAINER = "keras/src/backend/tensorflow/trainer.py"
+_KERAS = (
+    "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"
+)  # fmt: skip
+_DATASET = "Dataset_"
+
+
+def install(functions: Functions, patches: Patches) -> None:
+    """Hook calls and traces."""
+    from tensorflow.python.eager import context
+    from tensorflow.python.eager.polymorphic_function import (
+        concrete_function,
+        polymorphic_function,
+        tracing_compilation,
+    )
+
+    function, concrete = polymorphic_function.Function, concrete_function.ConcreteFunction
+    traced = ["function_type", "type_context", "func_graph", "tracing_options"]
+    flat = ["self", "tensor_inputs", "captured_inputs"]
+    patches.wrap(function, "__call__", ["self"], CallHook(functions))
+    patches.wrap(concrete, "_call_flat", flat, ConcreteHook(functions))
+    patches.wrap(tracing_compilation, "_create_concrete_function", traced, TraceHook(functions))
+    run = ["self", "name", "tensor_inputs", "num_outputs"]
+    try:
+        contexts.check()
+        patches.wrap(context.Context, "call_function", run, RunHook(functions))
+    except HookUnfit as error:
+        message = f"Calls of tf.functions show no values, since {error}."
+        functions.runtime.recorder.alert("hook", message)
+
+
+class FunctionHook(GuardedHook):
+    """A hook of compiled functions."""
+
+    def __init__(self, functions: Functions, what: str) -> None:
+        super().__init__(functions.backend, what)
+        self.functions = functions
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        return None, args, kwargs
+
+    def leave(self, state: Call, result: Any, failed: bool) -> None:
+        duration = state.duration()
+        self.backend.calls.end()
+        if state.ran is not None and not failed:
+            self.functions.report(state, state.ran, duration)
+        else:
+            self.functions.release(state)
+        self.backend.stop_retraced(state)
+
+
+class CallHook(FunctionHook):
+    """Around a call of a tf.function."""
+
+    def __init__(self, functions: Functions) -> None:
+        super().__init__(functions, "the call of a tf.function")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        function = args[0]
+        if function._run_functions_eagerly or not _eager():
+            return None, args, kwargs
+        call = self.backend.begin("function", "")
+        if call is not None:
+            name = getattr(function.python_function, "__qualname__", function._name)
+            call.name = _keras_name() or name.rpartition("<locals>.")[2]
+            call.function = function
+        return call, args, kwargs
+
+
+class ConcreteHook(FunctionHook):
+    """Around the execution of a concrete function, called by a tf.function or by the user.
+
+    A call that makes variables executes other functions before its own, so the last one counts;
+    those that a trace executes, and those within an execution, don't.
+    """
+
+    def __init__(self, functions: Functions) -> None:
+        super().__init__(functions, "the call of a concrete function")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        concrete = args[0]
+        call, own = self.backend.calls.current, False
+        if not _eager() or concrete.graph.name.startswith(_DATASET):
+            return None, args, kwargs
+        if call is None:
+            call, own = self.backend.begin("function", concrete.graph.name), True
+        if call is None or call.kind != "function" or call.tracing or call.running:
+            return None, args, kwargs
+        self.functions.release(call)
+        call.ran, call.running = concrete, True
+        return (call, own), args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        call, own = state
+        call.running = False
+        if own:
+            super().leave(call, result, failed)
+
+
+class RunHook(FunctionHook):
+    """Around TensorFlow's execution of a function by its name, where a copy may take its place."""
+
+    def __init__(self, functions: Functions) -> None:
+        super().__init__(functions, "the run of a compiled function")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        call = self.backend.calls.current
+        if kwargs or call is None or not call.running or call.kind != "function":
+            return None, args, kwargs
+        context, name, inputs, count = args
+        asked = self.functions.copies.plan(context, call.ran, name, inputs)
+        if asked is None:
+            return None, args, kwargs
+        held = self.functions.live.open(call, context, call.ran, *asked)
+        call.recording = held or self.functions.copies.record(context, *asked)
+        if isinstance(call.recording, Unrecorded):
+            return None, args, kwargs
+        copy = call.recording.copy.name
+        options = context.function_call_options
+        context.function_call_options = contexts.unoptimised(options)
+        state = _Run(context, options, copy, name.decode(), held)
+        return state, (context, copy.encode(), inputs, count), kwargs
+
+    def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
+        held = None if state is None else state.held
+        return (
+            original if held is None else functools.partial(self.functions.live.run, held, original)
+        )
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        state.context.function_call_options = state.options
+        if failed:
+            contexts.restore_name(sys.exc_info()[1], state.copy, state.name)
+
+
+@dataclass
+class _Run:
+    """A copy that runs in a function's place."""
+
+    context: Any
+    options: Any
+    """The user's."""
+    copy: str
+    name: str
+    held: Held | None
+
+
+class TraceHook(FunctionHook):
+    """Around a trace: for the outermost function of a call, a second one is worth an alert."""
+
+    def __init__(self, functions: Functions) -> None:
+        super().__init__(functions, "the trace of a tf.function")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        call = self.backend.calls.current
+        if call is None or call.function is None or call.tracing:
+            return None, args, kwargs
+        call.tracing = True
+        return (call, args[0]), args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        call, function_type = state
+        call.tracing = False
+        reason = None if failed else self.functions.retraces.reason(call.function, function_type)
+        if reason:
+            message = f"{call.name} was traced again: {reason}"
+            self.backend.runtime.recorder.alert("retrace", message, source=call.source)
+            call.retraced = message
+
+
+def _eager() -> bool:
+    from tensorflow.python.eager import context
+
+    return bool(context.executing_eagerly())
+
+
+def _keras_name() -> str | None:
+    """What the user called, where Keras called the function for them."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name in _KERAS and code.co_filename.replace("\\", "/").endswith(_TRAINER):
+            return f"Model.{code.co_name}"
+        frame = frame.f_back
+    return None
