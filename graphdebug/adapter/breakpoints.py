@@ -29,7 +29,7 @@ _UNSTOPPED = (
 _STOPPED_INSIDE = ("torch.compile",)
 """Constructs whose functions run eagerly under ``staticGraphs: node``."""
 
-_HELD_INSIDE = ("tf.function", "keras.")
+_HELD_INSIDE = ("tf.", "keras.")
 """Constructs, by how their names begin, whose nodes are held while they run under it."""
 
 _INSIDE = ("at Session.run", "inside Session.run, at each execution of these nodes,")
@@ -220,7 +220,10 @@ class Breakpoints:
         there = (
             binding.session
             or binding.construct in _STOPPED_INSIDE
-            or binding.construct.startswith(_HELD_INSIDE)
+            or (
+                binding.construct.startswith(_HELD_INSIDE)
+                and not binding.construct.startswith(_UNSTOPPED)
+            )
         )
         return (
             there and binding.kind == "boundary" and self.observed and self.static_graphs == "node"

@@ -66,6 +66,13 @@ DRAWN = (
 )
 """A copy of the function would begin the random stream anew, so there is none."""
 
+SAID_DRAWN = {
+    "boundary": "boundary: the nodes that this line builds run inside of a compiled function, so it "
+    "stops where that is called; a condition sees no values there, since {}",
+    "node": "boundary: the nodes that this line builds can't be held while they run, since {}; so it "
+    "stops where the compiled function is called",
+}
+
 AUTOGRAPH = {"mapped", "f_outer", "f_inner", "f_odd", "f_power", "f_moved", "f_drawn"}
 """Lines of which AutoGraph runs a copy, so that Python never stops there itself."""
 
@@ -164,7 +171,7 @@ class Cell:
         elif kind == BOUNDARY:
             stop.caller = stack[0]
             stop.values = {mark: self._recorded(mark) for mark in marks}
-            if self.path.endswith("static_sessions.py"):
+            if DRAWN not in stop.text:
                 stop.walked = self._walk()
         else:
             assert [stack[0]] == marks
@@ -222,21 +229,12 @@ def cells(start_shared: Start) -> Cells:
     return cell
 
 
-LIVE_FUNCTIONS = pytest.mark.xfail(strict=True, reason="functions don't stop inside yet")
-
-
-def _rows(mode: str) -> list[Any]:
-    return [
-        pytest.param(
-            which,
-            row,
-            id=f"{which}-{row}",
-            marks=[LIVE_FUNCTIONS] if (which, mode) == ("functions", "node") else [],
-        )
-        for which, (_, _, rows) in PROGRAMS.items()
-        for row in rows
-        if (row, mode) != ("drawing", "boundary")  # has no values, and a test of its own
-    ]
+ROWS = [
+    pytest.param(which, row, id=f"{which}-{row}")
+    for which, (_, _, rows) in PROGRAMS.items()
+    for row in rows
+    if row != "drawing"  # has no values, and a test of its own
+]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -248,7 +246,7 @@ def test_the_result_is_equal_to_the_bit(cells: Cells, which: str, mode: str) -> 
     assert not cell.alerts
 
 
-@pytest.mark.parametrize(("which", "row"), _rows("boundary"))
+@pytest.mark.parametrize(("which", "row"), ROWS)
 def test_one_stop_at_the_boundary_of_each_run(cells: Cells, which: str, row: str) -> None:
     cell, marks = cells(which, "boundary"), PROGRAMS[which][2][row]
     stops = cell.at(row, BOUNDARY)
@@ -256,15 +254,14 @@ def test_one_stop_at_the_boundary_of_each_run(cells: Cells, which: str, row: str
         assert [stop.values[mark] for stop in stops] == cell.truth.runs[mark]
     for stop in stops:
         assert set(stop.values) == set(marks)
-        if which != "functions":
-            assert stop.walked == stop.values
+        assert stop.walked == stop.values
         # It was said before it happened.
         assert all(stop.said[mark].startswith("boundary: ") for mark in marks)
     assert all(cell.answered[mark].startswith("boundary: ") for mark in marks)
     assert all(cell.said[mark].startswith("boundary: ") for mark in marks)
 
 
-@pytest.mark.parametrize(("which", "row"), _rows("node"))
+@pytest.mark.parametrize(("which", "row"), ROWS)
 def test_one_stop_inside_for_each_execution(cells: Cells, which: str, row: str) -> None:
     cell, marks = cells(which, "node"), PROGRAMS[which][2][row]
     stops = cell.at(row, INSIDE)
@@ -292,18 +289,16 @@ def test_what_cannot_stop_says_so(cells: Cells, which: str, mode: str) -> None:
     assert not callers & {"partial", "partial_resumed", "run_folded"}
 
 
-def test_a_random_stream_of_a_function_is_left_alone(cells: Cells) -> None:
-    cell = cells("functions", "boundary")
+@pytest.mark.parametrize("mode", MODES)
+def test_a_random_stream_of_a_function_is_left_alone(cells: Cells, mode: str) -> None:
+    cell = cells("functions", mode)
     stops = cell.at("drawing", BOUNDARY)
     assert len(stops) == len(cell.truth.runs["f_drawn"]) == 2
     for stop in stops:
         assert stop.values == {"f_drawn": ("",)}
         assert stop.text.endswith(f"; {DRAWN}")
     why = DRAWN.partition(", since ")[2]
-    assert cell.said["f_drawn"] == (
-        "boundary: the nodes that this line builds run inside of a compiled function, so it stops "
-        f"where that is called; a condition sees no values there, since {why}"
-    )
+    assert cell.said["f_drawn"] == SAID_DRAWN[mode].format(why)
 
 
 @pytest.mark.parametrize("mode", MODES)
