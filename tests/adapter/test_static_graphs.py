@@ -219,12 +219,21 @@ def cells(start_shared: Start) -> Cells:
     truths: dict[str, Truth] = {}
 
     @cache
-    def cell(which: str, mode: str) -> Cell:
+    def run(which: str, mode: str) -> Cell | Exception:
         name, args, _ = PROGRAMS[which]
         if which not in truths:
             truths[which] = Truth(name, *args)
         session = start_shared("graphdebug", timeout=120, environment=ENVIRONMENT)
-        return Cell(session, truths[which], args, mode)
+        try:
+            return Cell(session, truths[which], args, mode)
+        except Exception as error:
+            return error
+
+    def cell(which: str, mode: str) -> Cell:
+        result = run(which, mode)
+        if isinstance(result, Exception):
+            raise result  # to each of its tests, which would else run it again each
+        return result
 
     return cell
 
