@@ -96,7 +96,7 @@ class DebugAdapter(Observer):
 
     def received(self, runtime: Runtime, event: Any) -> None:
         if isinstance(event, messages.GraphEvent):
-            self._steps.add_graph(runtime.number, event.graph, event.nodes, event.shared)
+            self._steps.add_graph(runtime.number, event)
         elif isinstance(event, messages.StepEvent):
             self._records.step(runtime, event)
         elif isinstance(event, messages.BoundaryEvent):

@@ -43,6 +43,8 @@ class Runtime:
         self.backends: dict[str, Backend] = {}
         self.steps = 0
         self.dropped = 0
+        self.missed = 0
+        """Of those, messages that came and couldn't be read."""
         self._connection = connection
         self._seq = 0
         self._waiting: dict[int, asyncio.Future[bool]] = {}
@@ -142,7 +144,11 @@ class Runtimes:
         runtime = Runtime(len(self.all), connection)
         try:
             async for message in connection.messages():
-                if isinstance(message, Fault) or not self._receive(runtime, message):
+                if isinstance(message, Fault):
+                    if message.fatal or runtime.hello is None:
+                        break
+                    self._missed(runtime)
+                elif not self._receive(runtime, message):
                     break
         except asyncio.CancelledError:
             pass  # the session is over
@@ -153,6 +159,12 @@ class Runtimes:
             self._serving.discard(task)
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await connection.close()
+
+    def _missed(self, runtime: Runtime) -> None:
+        """A message was too large to be read: what it told is not there."""
+        runtime.missed += 1
+        runtime.dropped += 1
+        self._observer.received(runtime, messages.DroppedEvent(runtime.dropped))
 
     def _receive(self, runtime: Runtime, message: dict[str, Any]) -> bool:
         """Handle one message; False for one that nobody who was invited sends."""
@@ -168,7 +180,7 @@ class Runtimes:
         if isinstance(event, messages.BackendEvent):
             runtime.backends[event.backend.name] = event.backend
         elif isinstance(event, messages.DroppedEvent):
-            runtime.dropped = event.count
+            runtime.dropped = event.count + runtime.missed
         elif isinstance(event, messages.StepEvent):
             runtime.steps += 1
         self._observer.received(runtime, event)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from graphdebug.protocol.dap import GraphdebugNodesArguments
 from graphdebug.protocol.model import Alert, Node, Step
+from graphdebug.protocol.runtime import GraphEvent
 
 RECORDS_LIMIT = 256
 """Descriptions that belong to one step alone (they hold values) kept for each process."""
@@ -34,12 +35,15 @@ class Steps:
     def __len__(self) -> int:
         return len(self._steps)
 
-    def add_graph(self, process: int, graph: int, nodes: tuple[Node, ...], shared: bool) -> None:
-        """Keep a description; of those that one step alone has, the oldest go."""
-        self._graphs[process, graph] = nodes
-        if not shared:
+    def add_graph(self, process: int, event: GraphEvent) -> None:
+        """Keep a description, or a part of one; of those that one step alone has, the oldest go."""
+        if not event.first:
+            self._graphs[process, event.graph] += event.nodes
+            return
+        self._graphs[process, event.graph] = event.nodes
+        if not event.shared:
             own = self._own.setdefault(process, [])
-            own.append(graph)
+            own.append(event.graph)
             if len(own) > RECORDS_LIMIT:
                 del self._graphs[process, own.pop(0)]
 

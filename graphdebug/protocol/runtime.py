@@ -134,7 +134,10 @@ class BackendEvent:
 
 @dataclass(frozen=True)
 class GraphEvent:
-    """``graph``: the nodes that one or many steps consist of. Sent before the first of them."""
+    """``graph``: the nodes that one or many steps consist of. Sent before the first of them.
+
+    A long description comes in parts, one after the other.
+    """
 
     graph: int
     """Names this description in ``step`` events."""
@@ -142,6 +145,8 @@ class GraphEvent:
     """Their ``step`` is 0 here: the observer fills it in."""
     shared: bool = True
     """Whether more than one step may refer to it; one with values belongs to one step."""
+    first: bool = True
+    """Whether it begins a description; else its nodes follow those that came for it before."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
+from graphdebug.runtime.untraced import untraced_thread
 from graphdebug.transport.endpoint import connect
 from graphdebug.transport.framing import FramingError, Parser, encode
 
@@ -172,12 +173,3 @@ def _frame(event: Any) -> bytes:
     if isinstance(event, dict):
         return encode(event)
     return encode({"type": "event", "event": _NAMES[type(event)], "body": to_wire(event)})
-
-
-def untraced_thread(run: Callable[[], None], name: str) -> threading.Thread:
-    """A daemon thread that debuggers neither trace nor suspend."""
-    thread = threading.Thread(target=run, name=name, daemon=True)
-    # pydevd looks for these two; they mean nothing to anyone else.
-    thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-    thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
-    return thread

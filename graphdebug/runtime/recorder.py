@@ -23,6 +23,9 @@ from graphdebug.protocol.model import (
 GRAPHS_LIMIT = 1024
 """Distinct descriptions remembered; the one unused for longest goes, and is sent again if needed."""
 
+PART = 1000
+"""Nodes of a description that travel in one message, which may not be too large."""
+
 Send = Callable[..., bool]
 
 
@@ -63,7 +66,9 @@ class Recorder:
                 self._graphs[key] = number
                 if len(self._graphs) > GRAPHS_LIMIT:
                     self._graphs.popitem(last=False)
-            self._send(messages.GraphEvent(number, nodes, key is not None))
+            for begin in range(0, max(1, len(nodes)), PART):
+                part = nodes[begin : begin + PART]
+                self._send(messages.GraphEvent(number, part, key is not None, begin == 0))
             return number
 
     def known(self, key: Hashable) -> int | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from support.dap import Session, Start
 from support.markers import line, program
 from support.replay import BOUNDARY, REPLAY, move, numbers, places, to_boundary
+
+from graphdebug.transport.framing import BODY_LIMIT
 
 pytestmark = pytest.mark.frameworks
 
@@ -161,6 +165,7 @@ def test_a_long_loop_is_recorded_within_bounds(seed: Session) -> None:
     total = line(path, "total")
     seed.launch(
         program=path,
+        args=["700"],
         breakpoints={path: [total]},
         recordLimit=600,
     )
@@ -180,3 +185,17 @@ def test_a_long_loop_is_recorded_within_bounds(seed: Session) -> None:
     assert seed.wait_for_exit() == 0
     expected = sum(i * i % 7 for i in range(700))
     assert seed.output("stdout") == f"700 {expected}\n"
+
+
+def test_a_record_that_is_larger_than_a_message_arrives_whole(seed: Session) -> None:
+    path = program("replay_long.py")
+    seed.launch(program=path, args=["1700"], breakpoints={path: [line(path, "total")]})
+    to_boundary(seed)
+    [step] = seed.request("graphdebugSteps")["steps"]
+    nodes = seed.request("graphdebugNodes", step=0)["nodes"]
+    assert len(nodes) == step["forwardNodes"]
+    assert len(json.dumps(nodes)) > BODY_LIMIT
+    adds = [node for node in nodes if node.get("source", {}).get("line") == line(path, "total")]
+    assert max(node["iteration"] for node in adds) == 1699
+    seed.cont()
+    assert seed.wait_for_exit() == 0

@@ -1,5 +1,7 @@
 """A loop that runs long, and tells nobody before."""
 
+import sys
+
 import tensorflow.compat.v1 as tf
 
 tf.disable_eager_execution()
@@ -13,4 +15,4 @@ def body(i, total):
 limit = tf.placeholder(tf.int32, [])
 result = tf.while_loop(lambda i, total: i < limit, body, [0, 0])
 with tf.Session() as session:
-    print(*map(int, session.run(result, {limit: 700})))  # @run
+    print(*map(int, session.run(result, {limit: int(sys.argv[1])})))  # @run

@@ -79,7 +79,9 @@ class Observation:
         """The nodes of a step, by its index."""
         graph = self.of(StepEvent)[step].graph
         assert graph is not None, "the step has no nodes"
-        return next(event.nodes for event in self.of(GraphEvent) if event.graph == graph)
+        parts = [event.nodes for event in self.of(GraphEvent) if event.graph == graph]
+        assert parts
+        return tuple(node for part in parts for node in part)
 
     def _accept(self) -> None:
         while True:

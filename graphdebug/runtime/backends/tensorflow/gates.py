@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol
 
 from graphdebug.runtime.backends.tensorflow.watches import Slot
-from graphdebug.runtime.link import untraced_thread
+from graphdebug.runtime.untraced import untraced_thread
 
 _OPERATION = "DebugIdentity"
 _WATCH = f"{_OPERATION}(gated_grpc=True)"

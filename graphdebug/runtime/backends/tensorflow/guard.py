@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection
 
 from graphdebug.runtime.backends.tensorflow.watches import Slot, Watch
-from graphdebug.runtime.link import untraced_thread
+from graphdebug.runtime.untraced import untraced_thread
 
 INTERVAL = 0.1
 """Seconds between two looks; a few thousand values are written in that time."""

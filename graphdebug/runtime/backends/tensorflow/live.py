@@ -15,8 +15,8 @@ from graphdebug.runtime import debugger
 from graphdebug.runtime.backends.tensorflow.gates import Answer, Gate
 from graphdebug.runtime.backends.tensorflow.watches import Slot
 from graphdebug.runtime.frames import is_user_file
-from graphdebug.runtime.link import untraced_thread
 from graphdebug.runtime.node_stops import Move
+from graphdebug.runtime.untraced import untraced_thread
 
 if TYPE_CHECKING:
     from graphdebug.runtime.boot import Runtime

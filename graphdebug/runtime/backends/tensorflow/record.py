@@ -15,6 +15,7 @@ from graphdebug.runtime.backends.tensorflow.loops import Iterations
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.sources import Origin
 from graphdebug.runtime.backends.tensorflow.watches import First, Slot, Value
+from graphdebug.runtime.untraced import untraced
 
 PASSED_ON = frozenset(
     {"Switch", "Merge", "Enter", "Exit", "NextIteration", "Identity", "StopGradient", "Snapshot"}
@@ -71,6 +72,7 @@ class Record:
         self._source = source
         self._values = values
 
+    @untraced
     def executions(self, only: Collection[str] | None = None) -> list[Execution]:
         """What ran, in order of its start: all of it, or nodes of these names alone."""
         counts: Counter[tuple[str, bool]] = Counter()
@@ -139,6 +141,7 @@ class Record:
         """The value of a constant of the graph; None for any other node."""
         return self._graph.constant(node)
 
+    @untraced
     def attach(self, found: Sequence[Execution]) -> None:
         """Give executions their values.
 
@@ -180,6 +183,7 @@ def travels(found: Sequence[Execution], values: bool | Collection[str]) -> bool:
     )
 
 
+@untraced
 def nodes(
     found: Sequence[Execution],
     wanted: Collection[int] = (),

@@ -18,6 +18,7 @@ from graphdebug.runtime.backends.tensorflow.record import (
 )
 from graphdebug.runtime.backends.tensorflow.sources import GraphLines, Origin, find
 from graphdebug.runtime.backends.tensorflow.watches import Slot, Value
+from graphdebug.runtime.untraced import untraced
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def _begins(definition: Any, executable: Executable) -> bool:
     return any(node is not None and node.op == "NextIteration" for node in made_by)
 
 
+@untraced
 def executions(
     executable: Executable,
     calls: Iterable[InlinedCall],
