@@ -116,6 +116,46 @@ def answer_without_delay() -> None:
     pydevd.PyDB.initialize_network = initialize_network
 
 
+def ask_conditions_safely() -> None:
+    """Let a condition whose value is neither true nor false count as one that raises.
+
+    pydevd asks the value of ``x > 0`` whether it is true where nothing catches the error that a
+    tensor of several elements answers with, and that ended the program. Called by ``bootstrap`` when
+    pydevd has been imported.
+    """
+    import pydevd
+
+    try:
+        original = pydevd.PyDB.handle_breakpoint_condition
+        if original.__code__.co_varnames[1:4] != ("info", "pybreakpoint", "new_frame"):
+            raise TypeError("PyDB.handle_breakpoint_condition takes other arguments")
+    except Exception as error:
+        _unfit("a condition that gives a tensor of several elements ends the program", error)
+        return
+
+    @functools.wraps(original)
+    def handle_breakpoint_condition(self: Any, info: Any, pybreakpoint: Any, new_frame: Any) -> Any:
+        value = original(self, info, pybreakpoint, new_frame)
+        try:
+            return bool(value)
+        except Exception as error:
+            return original(self, info, _Raises(pybreakpoint.condition, error), new_frame)
+
+    pydevd.PyDB.handle_breakpoint_condition = handle_breakpoint_condition
+
+
+class _Raises:
+    """A breakpoint whose condition raises an error when pydevd asks."""
+
+    def __init__(self, condition: str, error: Exception) -> None:
+        self.condition = condition
+        self._error = error
+
+    def handle_hit_condition(self, frame: FrameType) -> bool:
+        """pydevd asks this first."""
+        raise self._error.with_traceback(None)
+
+
 def leave_compilers_alone() -> None:
     """Let the processes that torch's inductor starts run without a debugger.
 

@@ -1,0 +1,33 @@
+"""Conditions of breakpoints never end the program, whatever their value is."""
+
+from __future__ import annotations
+
+from support.dap import Start
+from support.markers import line, program
+
+
+def test_a_condition_that_is_neither_true_nor_false_counts_as_one_that_raises(
+    start: Start,
+) -> None:
+    path = program("undecided.py")
+    session = start("graphdebug")
+    session.launch(
+        program=path, breakpoints={path: [{"line": line(path, "looped"), "condition": "value > 0"}]}
+    )
+    assert session.next_stop() is None
+    assert session.wait_for_exit() == 0
+    assert session.output("stdout") == "0\n1\n2\n"
+    assert "neither true nor false" in session.output("important")
+
+
+def test_other_conditions_are_as_they_were(start: Start) -> None:
+    path = program("undecided.py")
+    session = start("graphdebug")
+    session.launch(
+        program=path, breakpoints={path: [{"line": line(path, "looped"), "condition": "count"}]}
+    )
+    for expected in ("1", "2"):
+        session.wait_for_stop()
+        assert session.evaluate("count")["result"] == expected
+        session.cont()
+    assert session.wait_for_exit() == 0
