@@ -44,6 +44,27 @@ _SUSPENDED = 2
 """pydevd's STATE_SUSPEND."""
 
 
+def pause_tracing() -> bool:
+    """Let pydevd not see what the calling thread does until ``resume_tracing``; whether that is so now."""
+    tracing = sys.modules.get("pydevd_tracing")
+    holder = getattr(tracing, "TracingFunctionHolder", None)
+    settrace = getattr(
+        holder, "_original_tracing", None
+    )  # pydevd has put its own in Python's place
+    here = getattr(tracing, "_last_tracing_func_thread_local", None)
+    if settrace is None or not callable(getattr(tracing, "reapply_settrace", None)):
+        return False
+    if sys.gettrace() is None or getattr(here, "tracing_func", None) is None:
+        return False
+    settrace(None)
+    return True
+
+
+def resume_tracing() -> None:
+    """Let it see again."""
+    sys.modules["pydevd_tracing"].reapply_settrace()
+
+
 def stop_at(frame: FrameType) -> None:
     """Stop at the current line of ``frame``, one of the user's that is waiting for us to return.
 
