@@ -313,7 +313,7 @@ def _is_plain(owners: list[str], last: str) -> bool:
         last in _PLAIN
         or last in _PLAIN_METHODS
         or last.startswith(_PLAIN_PREFIXES)
-        or (last[:1].isupper() and last not in _BUILDERS)
+        or (last[:1].isupper() and last not in _BUILDERS and "raw_ops" not in owners)
         or not _PLAIN_MODULES.isdisjoint(owners)
         or not _PLAIN_OBJECTS.isdisjoint(owners)
     )

@@ -341,3 +341,15 @@ def test_the_reason_names_the_construct_and_its_line() -> None:
         "while the graph is built, with symbolic tensors, and at Session.run when the graph runs"
     )
     assert (binding.function, binding.line, binding.builds) == ("body", 4, True)
+
+
+def test_raw_operations_are_called_like_classes_and_build_nodes() -> None:
+    check(
+        """
+import tensorflow.compat.v1 as tf
+tf.disable_eager_execution()
+drawn = tf.raw_ops.RandomStandardNormal(shape=[3], dtype=tf.float32)  # @boundary tf.compat.v1
+normal = tf.raw_ops.RandomStandardNormal  # @line
+again = normal(shape=[3], dtype=tf.float32)  # @boundary tf.compat.v1
+"""
+    )
