@@ -126,13 +126,6 @@ def test_unknown_attributes_are_named(start: Start) -> None:
     assert '"program"' not in console
 
 
-def test_what_is_not_built_yet_is_said(start: Start) -> None:
-    s = start("graphdebug")
-    s.launch(program=LOOP, staticGraphs="node")
-    assert s.wait_for_exit() == 0
-    assert '"staticGraphs": "node" is not built yet' in s.output("console")
-
-
 @pytest.mark.parametrize(
     ("attribute", "value", "allowed"),
     [

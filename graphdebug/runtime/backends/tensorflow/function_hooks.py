@@ -46,6 +46,7 @@ def install(functions: Functions, patches: Patches) -> None:
     try:
         contexts.check()
         patches.wrap(context.Context, "call_function", run, RunHook(functions))
+        functions.tells = True
     except HookUnfit as error:
         message = f"Calls of tf.functions show no values, since {error}."
         functions.runtime.recorder.alert("hook", message)

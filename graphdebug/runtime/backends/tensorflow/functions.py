@@ -64,6 +64,8 @@ class Functions:
         self.retraces = retraces.Retraces()
         self.copies = Copies(backend)
         self.live = LiveFunctions(backend)
+        self.tells = False
+        """Whether it is known before a call which breakpoints ask about it."""
         self._numbers = itertools.count()
         self._known: weakref.WeakKeyDictionary[Any, Known] = weakref.WeakKeyDictionary()
 
@@ -81,6 +83,9 @@ class Functions:
             self._recorded(call, call.recording, concrete, duration, known)
             return
         built = _executions(known.nodes)
+        if unrecorded is None and self.tells:
+            self._unasked(call, known, duration)
+            return
         passed: set[Line] = set()
         if isinstance(unrecorded, Unrecorded):
             self._bind_removed(unrecorded.removed)
@@ -97,6 +102,14 @@ class Functions:
         self.backend.stop(call, index, stops, UNSEEN.format(why or UNKNOWN))
         if isinstance(unrecorded, Held) and not stops.executions:
             self.backend.sessions.live.finish(call, unrecorded.live, index)
+
+    def _unasked(self, call: Call, known: Known, duration: int) -> None:
+        """The same for a call that no breakpoint asks about."""
+        graph = None
+        if self.backend.records_nodes:
+            graph = self.runtime.recorder.graph(known.key, lambda: known.nodes)
+        index = self.backend.step(call, duration, graph, len(known.nodes), known.devices)
+        self.backend.stop(call, index, boundary.Hits())
 
     def _recorded(
         self, call: Call, recording: Recording, concrete: Any, duration: int, known: Known
