@@ -124,7 +124,7 @@ FAULTS = (
     "calls.Calls:begin",
     "boundary.hits",
     "retraces.Retraces:reason",
-    "functions._eager",
+    "function_hooks._eager",
 )
 
 
