@@ -3,17 +3,17 @@
 import sys
 
 if sys.argv[1:] == ["unfit"]:
-    from graphdebug.runtime.backends.tensorflow import functions
+    from graphdebug.runtime.backends.tensorflow import function_hooks
 
-    real = functions.Functions.install
+    real = function_hooks.install
 
-    def install(self, patches):
+    def install(functions, patches):
         from tensorflow.python.eager.polymorphic_function import tracing_compilation
 
         tracing_compilation._create_concrete_function = lambda changed: None
-        real(self, patches)
+        real(functions, patches)
 
-    functions.Functions.install = install
+    function_hooks.install = install
 
 import tensorflow as tf
 
