@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from support.dap import Session, Start
+from support.logs import check
 from support.markers import line, program
 from support.processes import wait_until
 from support.sandbox import Sandbox
@@ -205,10 +206,10 @@ def test_the_client_closes_stdin_while_launching(start: Start, sandbox: Sandbox)
     assert not sandbox.leaks(timeout=3.0)
 
 
-def test_a_client_that_never_reads(sandbox: Sandbox) -> None:
+def test_a_client_that_never_reads(sandbox: Sandbox, tmp_path: Path) -> None:
     """Its pipe fills up, the adapter still sees that it goes, and ends the program."""
     with subprocess.Popen(
-        [sys.executable, "-m", "graphdebug", "adapter"],
+        [sys.executable, "-m", "graphdebug", "adapter", "--log-dir", str(tmp_path)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as adapter:  # fmt: skip
         assert adapter.stdin is not None and adapter.stderr is not None
@@ -227,6 +228,7 @@ def test_a_client_that_never_reads(sandbox: Sandbox) -> None:
             adapter.kill()
         assert not sandbox.leaks(timeout=3.0)
         assert b"Traceback" not in adapter.stderr.read()
+    check(tmp_path, sessions=1)
 
 
 def spews(process: psutil.Process) -> bool:

@@ -1,7 +1,7 @@
 """Which outputs of a run that is going to stop are recorded beyond those of the breakpoints' lines.
 
 All of them would cost more than a run may: large ones are left out, and of loops that run long those
-of too many executions. Used by ``signatures`` alone.
+of too many executions. Used by whatever decides what to watch, and ``walks``.
 """
 
 from __future__ import annotations

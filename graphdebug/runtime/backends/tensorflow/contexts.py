@@ -1,5 +1,5 @@
 """What TensorFlow's eager context keeps private, touched here and nowhere else: the graph that it executes
-for a function, and functions of ours that it is told of. Used by ``copies`` and ``functions`` alone.
+for a function, and functions of ours that it is told of. Used for compiled functions alone.
 """
 
 from __future__ import annotations

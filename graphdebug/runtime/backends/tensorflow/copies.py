@@ -1,7 +1,7 @@
 """Which copies of compiled functions run in their place, so that the values of nodes are seen.
 
 A function runs as itself until a breakpoint, or the capture of values, asks about its nodes. Used by
-``functions`` alone; ``taps`` makes the copies.
+``functions`` and what stops inside; ``taps`` makes the copies.
 """
 
 from __future__ import annotations

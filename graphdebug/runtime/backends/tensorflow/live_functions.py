@@ -1,7 +1,7 @@
 """Calls of compiled functions that stop at their nodes while they run.
 
 The graph that runs in a function's place calls Python after each node of the user's lines, and the
-node's consumers wait for that. Used by ``functions`` alone.
+node's consumers wait for that. Used by ``functions`` and its hooks.
 """
 
 from __future__ import annotations

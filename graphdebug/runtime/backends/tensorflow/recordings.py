@@ -1,4 +1,4 @@
-"""The record of one call of a compiled function, from what its copy wrote. Used by ``copies`` alone."""
+"""The record of one call of a compiled function, from what its copy wrote. Used for compiled functions."""
 
 from __future__ import annotations
 

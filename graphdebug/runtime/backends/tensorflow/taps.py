@@ -2,7 +2,7 @@
 
 A copy is made of the graph that TensorFlow executes in a function's place: optimised, inlined, its
 control flow lowered. It runs without further optimisation, so each of its kernels is the one that the
-original runs; all that is added stands between a node and its consumers. Used by ``copies`` alone.
+original runs; all that is added stands between a node and its consumers.
 """
 
 from __future__ import annotations
