@@ -73,7 +73,9 @@ for _ in range(4):
     losses.append(train(data))  # @trained
 told("loss", losses)
 with tf.GradientTape() as tape:
-    taped = tf.reduce_sum(helper(data))  # @taped
+    made = helper(data)  # @taped
+    taped = tf.reduce_sum(made)
+told("made", [made])
 told("gradient", [tape.gradient(taped, weight)])
 
 generator = tf.random.Generator.from_seed(3)
