@@ -9,6 +9,7 @@ from typing import Any
 from graphdebug.adapter.bindings import Bindings
 from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.connections import Connection
+from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.filters import Filters
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.node_stops import NodeStops
@@ -40,18 +41,22 @@ class DebugAdapter(Observer):
             self.session, self._steps, self._runtimes, lambda: self._lifecycle.configuration
         )
         remembered = Remembered(self.session)
+        exceptions = Exceptions(self.session)
         self._stops = Stops(
             self.session,
             self._breakpoints,
             self._runtimes,
             self._steps,
             remembered,
+            exceptions,
             self._bindings.tell,
         )
         replay = self._stops.replay = Replay(
             self.session, self._breakpoints, self._records, lambda: self._lifecycle.just_my_code
         )
-        self._node_stops = self._stops.node_stops = NodeStops(self.session, self._breakpoints)
+        self._node_stops = self._stops.node_stops = NodeStops(
+            self.session, self._breakpoints, exceptions
+        )
         self.session.parts = [
             self,
             self._node_stops,
@@ -60,6 +65,7 @@ class DebugAdapter(Observer):
             self._bindings,
             self._filters,
             self._stops,
+            exceptions,
             remembered,
             self._records,
             Unanswered(self.session),

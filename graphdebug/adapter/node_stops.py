@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphdebug.adapter.breakpoints import Breakpoints
+from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.runtimes import Runtime, same_path
 from graphdebug.adapter.session import PASS, Session
 from graphdebug.protocol.runtime import NodeStopAction, NodeStopArguments, NodeStopEvent
@@ -27,9 +28,10 @@ class NodeStops:
     A step from such a stop is one for the runtime: it is told, and debugpy has the thread go on.
     """
 
-    def __init__(self, session: Session, breakpoints: Breakpoints) -> None:
+    def __init__(self, session: Session, breakpoints: Breakpoints, exceptions: Exceptions) -> None:
         self._session = session
         self._breakpoints = breakpoints
+        self._exceptions = exceptions
         self._expected: list[_Expected] = []
         self._standing: dict[int, _Expected] = {}
 
@@ -50,13 +52,15 @@ class NodeStops:
         event = found.event
         if event.inside:
             self._standing[body["threadId"]] = found
+        if event.filter is not None:
+            self._exceptions.alerted(body["threadId"], event.filter, event.text)
         frame = event.frame
         hit = self._breakpoints.at(frame.path, frame.line) if event.reason == "breakpoint" else []
         body.update(
             reason=event.reason,
-            description="Graph node" if event.inside else "Graph is over",
+            description=event.title,
             text=event.text,
-            hitBreakpointIds=[bound.id for bound in hit if bound.id is not None],
+            hitBreakpointIds=[bound.id for bound in hit if bound.id is not None] or list(event.hit),
         )
         return True
 

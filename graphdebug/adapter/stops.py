@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphdebug.adapter.breakpoints import Bound, Breakpoints
+from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.references import References
 from graphdebug.adapter.remembered import Remembered
@@ -63,6 +64,7 @@ class Stops:
         runtimes: Runtimes,
         steps: Steps,
         remembered: Remembered,
+        exceptions: Exceptions,
         tell: Callable[[list[Bound]], None],
     ) -> None:
         self._session = session
@@ -72,12 +74,12 @@ class Stops:
         self._tell = tell
         self._references = References()
         self._remembered = remembered
+        self._exceptions = exceptions
         self._expected: list[_Boundary] = []
         self._held: deque[_Boundary] = deque()
         self._coming: _Boundary | None = None
         self._stopped = False
         self._standing: dict[int, _Boundary] = {}
-        self._alerted: dict[int, str] = {}
         self.replay: Replay | None = None
         """Hears of the boundaries that threads stop at."""
         self._frames: dict[int, tuple[int, BoundaryEvent, list[Node]]] = {}
@@ -132,7 +134,6 @@ class Stops:
     def continued_event(self, message: Message) -> None:
         """What was shown at the stop is gone."""
         self._frames.clear()
-        self._alerted.pop(message["body"].get("threadId", 0), None)
         self._remembered.forget()
         everything = message["body"].get("allThreadsContinued", True)
         self._left(None if everything else message["body"].get("threadId"))
@@ -143,6 +144,7 @@ class Stops:
 
     def _left(self, thread: int | None) -> None:
         """A thread goes on, or all do."""
+        self._exceptions.left(thread)
         if self.replay is not None:
             self.replay.left(thread)
         if self.node_stops is not None:
@@ -165,7 +167,6 @@ class Stops:
         top = await self._top_frame(body["threadId"])
         if top is None:
             return
-        self._alerted.pop(body["threadId"], None)
         if self.node_stops is not None and await self.node_stops.annotate(body, top):
             return
         boundary = await self._take(top)
@@ -217,7 +218,7 @@ class Stops:
                     break
         self._frames[top["id"]] = (step or 0, event, nodes)
         if event.filter == RETRACE:
-            self._alerted[body["threadId"]] = event.text
+            self._exceptions.alerted(body["threadId"], event.filter, event.text)
             body.update(reason="exception", description=event.title, text=event.text)
             return
         body.update(
@@ -280,14 +281,6 @@ class Stops:
         if not self._references.owns(arguments["variablesReference"]):
             return self._session.forward(request)
         return self._session.reply(request, {"variables": self._references.variables(arguments)})
-
-    def exceptionInfo_request(self, request: Message) -> None:
-        """What a filter of ours stopped for, or debugpy's."""
-        text = self._alerted.get(request["arguments"]["threadId"])
-        if text is None:
-            return self._session.forward(request)
-        info = {"exceptionId": RETRACE, "description": text, "breakMode": "always"}
-        return self._session.reply(request, info)
 
     def setVariable_request(self, request: Message) -> None:
         """What was recorded can't be changed."""

@@ -13,7 +13,9 @@ from typing import Any, Literal
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Alert, Backend, BindingKind, Node, Source, Step
 
-NodeStopReason = Literal["breakpoint", "step"]
+NodeStopReason = Literal[
+    "breakpoint", "step", "function breakpoint", "data breakpoint", "exception"
+]
 NodeStopAction = Literal["stop", "step", "out"]
 
 ENVIRONMENT_VARIABLE = "GRAPHDEBUG"
@@ -215,7 +217,8 @@ class BoundaryEvent:
 
 @dataclass(frozen=True)
 class NodeStopEvent:
-    """``nodeStop``: a running graph is held at a node, or a step through one is over."""
+    """``nodeStop``: a thread is held at a node, or a step through nodes is over. It waits for
+    ``nodeStop``."""
 
     stop: int
     """Names this stop."""
@@ -228,7 +231,13 @@ class NodeStopEvent:
     text: str
     """What it stops at, in one sentence."""
     inside: bool = True
-    """Whether the graph is held, and there are nodes to step to."""
+    """Whether there are nodes to step to, as in a graph or a backward pass that is held."""
+    title: str = "Graph node"
+    """What the stop is called, in a few letters."""
+    hit: tuple[int, ...] = ()
+    """The client's numbers of the function or data breakpoints that were hit."""
+    filter: str | None = None
+    """The exception filter that asked for the stop, whose reason is ``exception`` then."""
 
 
 @dataclass(frozen=True)

@@ -48,18 +48,23 @@ class NodeStops:
         show: Callable[[], None],
         *,
         inside: bool = True,
+        title: str = "Graph node",
+        hit: tuple[int, ...] = (),
+        filter: str | None = None,
     ) -> Move:
         """Stop at ``frame``, which ``show`` shows until the user goes on; what the user did then.
 
         ``inside``: there are nodes to step to. Where there are none, ``show`` may return before.
+        ``title``, ``hit`` and ``filter`` are those of ``NodeStopEvent``.
         """
         with self._turn:
             if self._closed or not debugger.attached():
                 return ""
             number, stop, thread = next(self._numbers), _Stop(), threading.get_ident()
+            event = NodeStopEvent(number, reason, frame, step, text, inside, title, hit, filter)
             self._stops[number] = stop
             try:
-                if self._send(NodeStopEvent(number, reason, frame, step, text, inside)):
+                if self._send(event):
                     stop.known.wait()
                 self._standing[thread] = number
                 if stop.stops and not self._closed:

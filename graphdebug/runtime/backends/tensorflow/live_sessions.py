@@ -177,6 +177,7 @@ class LiveSessions:
                 f"{call.name} is over (step {step})",
                 lambda: debugger.stop_at(frame),
                 inside=False,
+                title="Graph is over",
             )
 
     def _tell(self, lines: Iterable[Line], kind: BindingKind, reason: str, why: str) -> None:
