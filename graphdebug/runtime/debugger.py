@@ -137,6 +137,34 @@ def answer_without_delay() -> None:
     pydevd.PyDB.initialize_network = initialize_network
 
 
+def end_without_delay() -> None:
+    """Let the end of a program not wait half a second for two threads that wait for each other.
+
+    The thread of pydevd that disposes of the debugger waits for the others to end. One of them sees
+    the connection closed, disposes as well, and so waits for the first, until both give up. Called by
+    ``bootstrap`` when pydevd has been imported.
+    """
+    import pydevd
+
+    try:
+        original = pydevd.PyDB.dispose_and_kill_all_pydevd_threads
+        if original.__code__.co_varnames[:3] != ("self", "wait", "timeout"):
+            raise TypeError("PyDB.dispose_and_kill_all_pydevd_threads takes other arguments")
+    except Exception as error:
+        _unfit("the end of a program takes half a second longer", error)
+        return
+
+    @functools.wraps(original)
+    def dispose(self: Any, wait: bool = True, timeout: float = 0.5) -> None:
+        awaited = (
+            getattr(self, "pydb_disposed", False)
+            and threading.current_thread() in self.created_pydb_daemon_threads
+        )
+        original(self, wait and not awaited, timeout)
+
+    pydevd.PyDB.dispose_and_kill_all_pydevd_threads = dispose
+
+
 def ask_conditions_safely() -> None:
     """Let a condition whose value is neither true nor false count as one that raises.
 

@@ -67,6 +67,7 @@ def _boot() -> None:
                 from graphdebug.runtime import debugger
 
                 debugger.answer_without_delay()
+                debugger.end_without_delay()
                 debugger.ask_conditions_safely()
                 debugger.leave_compilers_alone()
             else:
