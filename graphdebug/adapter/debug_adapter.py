@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from typing import Any
 
+from graphdebug.adapter.answers import Answers
 from graphdebug.adapter.bindings import Bindings
 from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.connections import Connection
@@ -13,6 +15,7 @@ from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.filters import Filters
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.node_stops import NodeStops
+from graphdebug.adapter.observers import Observers
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
@@ -34,12 +37,16 @@ class DebugAdapter(Observer):
         self._steps = Steps()
         self._breakpoints = Breakpoints()
         self._runtimes = Runtimes(self)
-        self._lifecycle = Lifecycle(self.session, self._runtimes, self._breakpoints)
+        self._lifecycle = Lifecycle(
+            self.session, self._runtimes, self._breakpoints, self._let_observe
+        )
         self._filters = Filters(self.session, self._configure)
         self._bindings = Bindings(self.session, self._breakpoints, self._runtimes)
-        self._records = Records(
-            self.session, self._steps, self._runtimes, lambda: self._lifecycle.configuration
+        answers = Answers(
+            self._steps, self._runtimes, lambda: self._lifecycle.configuration.capture
         )
+        self._observers = Observers(answers)
+        self._records = Records(self.session, self._steps, answers, self._tell)
         remembered = Remembered(self.session)
         exceptions = Exceptions(self.session)
         self._stops = Stops(
@@ -78,12 +85,27 @@ class DebugAdapter(Observer):
             await self._runtimes.start()
             await self.session.run()
         finally:
+            await self._observers.close()
             await self._runtimes.close()
         return self.session.exit_code
 
     async def _warm_up(self) -> None:
         """Import what the first breakpoints need while the program is still starting."""
         await asyncio.to_thread(importlib.import_module, "graphdebug.analysis")
+
+    async def _let_observe(self, program: str) -> None:
+        """The program has started: other programs of this user may look at it."""
+        try:
+            await self._observers.open(
+                "debug", os.getpid(), program, self._lifecycle.cwd, self._lifecycle.started
+            )
+        except OSError as error:
+            self.session.output(f"language servers can't find this session: {error}")
+
+    def _tell(self, event: str, body: dict[str, Any]) -> None:
+        """An event for the client and for those who look on."""
+        self.session.event(event, body)
+        self._observers.tell(event, body)
 
     async def terminated_event(self, event: Message) -> None:
         """The program is over: what it still had to say comes first."""

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from graphdebug.adapter import configuration, injection
@@ -30,15 +32,26 @@ BUSY_SECONDS = 0.5
 class Lifecycle:
     """initialize, launch, attach, disconnect."""
 
-    def __init__(self, session: Session, runtimes: Runtimes, breakpoints: Breakpoints) -> None:
+    def __init__(
+        self,
+        session: Session,
+        runtimes: Runtimes,
+        breakpoints: Breakpoints,
+        running: Callable[[str], Coroutine[Any, Any, None]],
+    ) -> None:
+        """``running`` is called with the program's name once it has started."""
         self._session = session
         self._runtimes = runtimes
         self._breakpoints = breakpoints
+        self._running = running
         self._pid: int | None = None
         self._launched = False
         self._leaving = False
         self.just_my_code = True
         self.configuration = Configuration()
+        self.cwd = os.getcwd()
+        self.started = 0.0
+        """When the client asked for the program, in seconds since the epoch."""
 
     def launch_request(self, request: Message) -> None:
         """Check what can be checked, and let the runtime travel in the environment."""
@@ -51,6 +64,8 @@ class Lifecycle:
             return self._session.fail(request, str(error))
         self.just_my_code = bool(arguments.get("justMyCode", True))
         self._name_unknown(arguments)
+        self.cwd = arguments.get("cwd") or self.cwd
+        self.started = time.time()
         base = {**os.environ, **(arguments.get("env") or {})}
         invitation = self._runtimes.invitation(self.configuration)
         self._launched = True
@@ -68,11 +83,14 @@ class Lifecycle:
             return self._session.fail(request, str(error))
         self.just_my_code = bool(arguments.get("justMyCode", True))
         self._name_unknown(arguments)
+        self.started = time.time()
         self._breakpoints.observed = False
         return self._session.forward(request, arguments=configuration.for_debugpy(arguments, {}))
 
     def process_event(self, event: Message) -> None:
         """Remember which process was launched."""
+        if self._pid is None:
+            self._session.start(self._running(str(event["body"].get("name", ""))))
         self._pid = event["body"].get("systemProcessId")
         self._session.to_client(event)
 

@@ -7,17 +7,15 @@ import itertools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from graphdebug.adapter.runtimes import Runtime, Runtimes, same_path
-from graphdebug.adapter.session import Session, paged
+from graphdebug.adapter.answers import Answers, Refused
+from graphdebug.adapter.runtimes import Runtime
+from graphdebug.adapter.session import Session
+from graphdebug.adapter.step_events import StepEvents, Tell
 from graphdebug.adapter.steps import Steps, UnknownStep
 from graphdebug.protocol import dap
 from graphdebug.protocol import runtime as messages
-from graphdebug.protocol.model import Backend, Step
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.framing import Message
-
-EVENT_INTERVAL = 0.1
-"""Seconds between two ``graphdebugStep`` events at least."""
 
 T = TypeVar("T")
 
@@ -25,19 +23,12 @@ T = TypeVar("T")
 class Records:
     """The custom requests and events of the Contract."""
 
-    def __init__(
-        self,
-        session: Session,
-        steps: Steps,
-        runtimes: Runtimes,
-        configuration: Callable[[], dap.Configuration],
-    ) -> None:
+    def __init__(self, session: Session, steps: Steps, answers: Answers, tell: Tell) -> None:
         self._session = session
         self._steps = steps
-        self._runtimes = runtimes
-        self._configuration = configuration
-        self._newest: Step | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._answers = answers
+        self._tell = tell
+        self._events = StepEvents(tell)
         self._keys = itertools.count()
         self._published: dict[str, asyncio.Future[messages.PublishedEvent]] = {}
 
@@ -45,33 +36,20 @@ class Records:
 
     def step(self, runtime: Runtime, event: messages.StepEvent) -> None:
         """A step came: the client hears of the newest, ten times a second at most."""
-        self._newest = self._steps.add(runtime.number, event.step, event.graph)
-        if self._timer is None:
-            self._tell_newest()
-
-    def _tell_newest(self) -> None:
-        self._timer = None
-        if self._newest is not None:
-            self._session.event("graphdebugStep", to_wire(dap.GraphdebugStepEvent(self._newest)))
-            self._newest = None
-            self._timer = asyncio.get_running_loop().call_later(EVENT_INTERVAL, self._tell_newest)
+        self._events.add(self._steps.add(runtime.number, event.step, event.graph))
 
     def flush(self) -> None:
         """Tell of the last step now."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._tell_newest()
+        self._events.flush()
 
     def alert(self, runtime: Runtime, event: messages.AlertEvent) -> None:
         """An alert came."""
         alert = self._steps.placed_alert(runtime.number, event.alert)
-        self._session.event("graphdebugAlert", to_wire(dap.GraphdebugAlertEvent(alert)))
+        self._tell("graphdebugAlert", to_wire(dap.GraphdebugAlertEvent(alert)))
 
     def dropped(self) -> None:
         """A runtime had to drop records."""
-        self._session.event(
-            "graphdebugDropped", to_wire(dap.GraphdebugDroppedEvent(self._dropped()))
-        )
+        self._tell("graphdebugDropped", to_wire(dap.GraphdebugDroppedEvent(self._answers.dropped)))
 
     def published(self, event: messages.PublishedEvent) -> None:
         """The result of an expression of ours came."""
@@ -79,58 +57,30 @@ class Records:
         if future is not None and not future.done():
             future.set_result(event)
 
-    def _dropped(self) -> int:
-        return sum(runtime.dropped for runtime in self._runtimes.all)
-
     # For the client
 
     def graphdebugSteps_request(self, request: Message) -> None:
         """The steps of a range."""
-        wanted = self._arguments(dap.GraphdebugStepsArguments, request)
-        if wanted is not None:
-            steps = tuple(self._steps.between(wanted.begin, wanted.end))
-            self._reply(request, dap.GraphdebugStepsResponse(steps, len(self._steps)))
+        self._answer(request)
 
     def graphdebugNodes_request(self, request: Message) -> None:
         """The nodes of a step that pass the filters."""
-        wanted = self._arguments(dap.GraphdebugNodesArguments, request)
-        if wanted is None:
-            return None
-        try:
-            nodes = self._steps.nodes(wanted, same_path)
-        except UnknownStep as error:
-            return self._session.fail(request, str(error))
-        page = self._steps.in_step(wanted.step, paged(nodes, wanted.start, wanted.count))
-        self._reply(request, dap.GraphdebugNodesResponse(tuple(page), len(nodes)))
+        self._answer(request)
 
     def graphdebugNode_request(self, request: Message) -> None:
         """One node."""
-        wanted = self._arguments(dap.GraphdebugNodeArguments, request)
-        if wanted is None:
-            return
-        try:
-            node = self._steps.node(wanted.step, wanted.node)
-        except UnknownStep as error:
-            self._session.fail(request, str(error))
-            return
-        (node,) = self._steps.in_step(wanted.step, [node])
-        self._reply(request, dap.GraphdebugNodeResponse(node))
+        self._answer(request)
 
     def graphdebugState_request(self, request: Message) -> None:
         """What is observed, and where."""
-        backends: dict[tuple[str, bool], Backend] = {}
-        for runtime in self._runtimes.all:
-            for backend in runtime.backends.values():
-                backends.setdefault((backend.name, backend.active), backend)
-        self._reply(
-            request,
-            dap.GraphdebugStateResponse(
-                capture=self._configuration().capture,
-                backends=tuple(backends.values()),
-                ranks=tuple(runtime.rank for runtime in self._runtimes.all),
-                dropped=self._dropped(),
-            ),
-        )
+        self._answer(request)
+
+    def _answer(self, request: Message) -> None:
+        try:
+            body = self._answers.answer(request["command"], request.get("arguments"))
+        except Refused as error:
+            return self._session.fail(request, str(error))
+        return self._session.reply(request, body)
 
     async def graphdebugTensor_request(self, request: Message) -> None:
         """A tensor of a stopped frame, or a recorded output."""

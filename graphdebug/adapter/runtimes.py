@@ -17,6 +17,7 @@ from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Backend, Rank
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.endpoint import Listener, new_token, same_token
+from graphdebug.transport.processes import lives
 
 ANSWER_SECONDS = 2.0
 """How long a runtime may take to answer; its thread answers at once unless the process is stopped."""
@@ -79,7 +80,7 @@ class Runtime:
     def sweep(self) -> None:
         """Remove the recorded values that a process which was killed left behind."""
         pid = 0 if self.hello is None else self.hello.pid
-        if pid and not _lives(pid):
+        if pid and not lives(pid):
             for parent in (tempfile.gettempdir(), "/dev/shm"):
                 for path in glob.glob(os.path.join(parent, f"graphdebug-{pid}-*")):
                     shutil.rmtree(path, ignore_errors=True)
@@ -198,20 +199,6 @@ class Runtimes:
         self._serving.add(configured)
         configured.add_done_callback(self._serving.discard)
         self._observer.received(runtime, event)
-        return True
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process runs; one that nobody waited for yet doesn't."""
-    if os.name == "nt":
-        return True  # where signal 0 isn't a question
-    try:
-        os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except ProcessLookupError:
-        return False
-    except OSError:
         return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -79,14 +80,16 @@ class Steps:
 
         ``same`` compares two paths. Raises UnknownStep.
         """
+
+        @functools.cache  # it asks the disk
+        def is_wanted(path: str) -> bool:
+            return wanted.path is None or same(path, wanted.path)
+
         return [
             node
             for node in self._description(wanted.step)
             if (wanted.phase is None or node.phase == wanted.phase)
-            and (
-                wanted.path is None
-                or (node.source is not None and same(node.source.path, wanted.path))
-            )
+            and (wanted.path is None or (node.source is not None and is_wanted(node.source.path)))
             and (
                 wanted.line is None or (node.source is not None and node.source.line == wanted.line)
             )

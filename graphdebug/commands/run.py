@@ -6,19 +6,25 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import shutil
 import sys
+import time
 from typing import IO, Any
 
 from rich.console import Console
 
+from graphdebug.adapter.answers import Answers
+from graphdebug.adapter.connections import complain
+from graphdebug.adapter.observers import Observers
 from graphdebug.adapter.runtimes import Observer, Runtime, Runtimes
+from graphdebug.adapter.step_events import StepEvents
 from graphdebug.adapter.steps import Steps
 from graphdebug.commands.errors import CommandError
 from graphdebug.commands.program import end_like, run_observed
 from graphdebug.commands.table import Footer, StepTable, standard_error
 from graphdebug.protocol import runtime as messages
-from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.dap import Configuration, GraphdebugAlertEvent
 from graphdebug.protocol.wire import to_wire
 
 REDRAW_SECONDS = 0.1
@@ -51,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     command = _command(arguments)
     steps = _open(arguments.steps)
     try:
-        observation = Observation(steps)
+        observation = Observation(steps, shlex.join(arguments.words))
         code = asyncio.run(observation.run(command, Configuration(capture=arguments.capture)))
     finally:
         if steps is not None:
@@ -91,16 +97,31 @@ def _open(path: str | None) -> IO[str] | None:
 class Observation(Observer):
     """What is seen of a program: the table, and the file of its steps."""
 
-    def __init__(self, file: IO[str] | None) -> None:
+    def __init__(self, file: IO[str] | None, program: str) -> None:
         self._file = file
+        self._program = program
         self._steps = Steps()
         self._table = StepTable()
         self._runtimes = Runtimes(self)
         self._configuration = Configuration()
+        answers = Answers(self._steps, self._runtimes, lambda: self._configuration.capture)
+        self._observers = Observers(answers)
+        self._step_events = StepEvents(self._observers.tell)
 
     async def run(self, command: list[str], configuration: Configuration) -> int:
         """Run to the program's end; its return code."""
         self._configuration = configuration
+        try:
+            await self._observers.open("run", os.getpid(), self._program, os.getcwd(), time.time())
+        except OSError as error:
+            complain(f"language servers can't find this program: {error}")
+        try:
+            return await self._run(command, configuration)
+        finally:
+            self._step_events.flush()
+            await self._observers.close()
+
+    async def _run(self, command: list[str], configuration: Configuration) -> int:
         stream = standard_error()
         if not Footer.fits(stream):
             return await run_observed(command, self._runtimes, configuration)
@@ -124,13 +145,18 @@ class Observation(Observer):
         return messages.ConfigureArguments(self._configuration)
 
     def received(self, runtime: Runtime, event: Any) -> None:
-        if isinstance(event, messages.StepEvent):
-            step = self._steps.add(runtime.number, event.step, None)
+        if isinstance(event, messages.GraphEvent):
+            self._steps.add_graph(runtime.number, event)
+        elif isinstance(event, messages.StepEvent):
+            step = self._steps.add(runtime.number, event.step, event.graph)
+            self._step_events.add(step)
             self._table.add(step)
             if self._file is not None:
                 print(json.dumps(to_wire(step)), file=self._file, flush=True)
         elif isinstance(event, messages.AlertEvent):
-            self._table.alerts.append(self._steps.placed_alert(runtime.number, event.alert))
+            alert = self._steps.placed_alert(runtime.number, event.alert)
+            self._table.alerts.append(alert)
+            self._observers.tell("graphdebugAlert", to_wire(GraphdebugAlertEvent(alert)))
         elif isinstance(event, messages.BackendEvent):
             self._table.backends[event.backend.name] = event.backend
         elif isinstance(event, messages.DroppedEvent):

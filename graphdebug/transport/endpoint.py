@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -42,15 +43,19 @@ def connect(endpoint: str, timeout: float) -> socket.socket:
 class Listener:
     """A listening socket that only this user can reach, and its address.
 
-    A unix socket in a directory of its own (0700) where the system has them, else TCP on loopback.
+    A unix socket where the system has them, else TCP on loopback. ``path``, in a directory that only
+    this user may enter, is where it lies; without one it gets such a directory of its own.
     ``close`` removes both.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: str | None = None) -> None:
         self._directory: str | None = None
+        self._path: str | None = None
         if hasattr(socket, "AF_UNIX") and os.name == "posix":
-            self._directory = tempfile.mkdtemp(prefix="graphdebug-")
-            path = os.path.join(self._directory, "runtime")
+            if path is None:
+                self._directory = tempfile.mkdtemp(prefix="graphdebug-")
+                path = os.path.join(self._directory, "runtime")
+            self._path = path
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 self.socket.bind(path)
@@ -58,8 +63,8 @@ class Listener:
             except OSError:
                 # A directory too deep for a socket's name: loopback and the token serve as well.
                 self._remove()
-        if self._directory is not None:
-            self.endpoint = f"unix:{path}"
+        if self._path is not None:
+            self.endpoint = f"unix:{self._path}"
         else:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             self.socket.bind(("127.0.0.1", 0))
@@ -67,11 +72,15 @@ class Listener:
         self.socket.listen(128)
 
     def close(self) -> None:
-        """Stop listening and remove the socket's directory."""
+        """Stop listening and remove the socket, and its directory where that is its own."""
         self._remove()
 
     def _remove(self) -> None:
         self.socket.close()
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            self._path = None
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None

@@ -69,11 +69,13 @@ class Sandbox:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _files(self) -> list[Path]:
+        registry = self.runtime / "graphdebug"  # which stays, empty, for the next session
+        places = (self.temp, self.runtime, *([registry] if registry.is_dir() else []))
         return [
             path
-            for directory in (self.temp, self.runtime)
+            for directory in places
             for path in sorted(directory.iterdir())
-            if not any(path.match(pattern) for pattern in EXPECTED_FILES)
+            if path not in places and not any(path.match(pattern) for pattern in EXPECTED_FILES)
         ]
 
 

@@ -1,0 +1,74 @@
+"""Answers the Contract's requests about steps, whoever asks: the client, or an observer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphdebug.adapter.runtimes import Runtimes, same_path
+from graphdebug.adapter.session import paged
+from graphdebug.adapter.steps import Steps, UnknownStep
+from graphdebug.protocol import dap
+from graphdebug.protocol.model import Backend, Capture
+from graphdebug.protocol.wire import WireError, from_wire, to_wire
+
+
+class Refused(Exception):
+    """A request that can't be answered; ``str()`` tells the one who asked why."""
+
+
+class Answers:
+    """Bodies for the requests that need no stopped program."""
+
+    def __init__(self, steps: Steps, runtimes: Runtimes, capture: Callable[[], Capture]) -> None:
+        self._steps = steps
+        self._runtimes = runtimes
+        self._capture = capture
+        self._answers: dict[str, Callable[[Any], Any]] = {
+            "graphdebugSteps": self._steps_between,
+            "graphdebugNodes": self._nodes,
+            "graphdebugNode": self._node,
+            "graphdebugState": self._state,
+        }
+
+    def answer(self, command: str, arguments: Any) -> dict[str, Any]:
+        """The body of the answer. Raises Refused."""
+        if command not in self._answers:
+            raise Refused(f"{command!r} isn't answered here")
+        try:
+            wanted: Any = from_wire(dap.REQUESTS[command][0], arguments or {})
+            body: dict[str, Any] = to_wire(self._answers[command](wanted))
+            return body
+        except (WireError, UnknownStep) as error:
+            raise Refused(str(error)) from None
+
+    @property
+    def dropped(self) -> int:
+        """Records that were dropped since the session began."""
+        return sum(runtime.dropped for runtime in self._runtimes.all)
+
+    def _steps_between(self, wanted: dap.GraphdebugStepsArguments) -> dap.GraphdebugStepsResponse:
+        steps = tuple(self._steps.between(wanted.begin, wanted.end))
+        return dap.GraphdebugStepsResponse(steps, len(self._steps))
+
+    def _nodes(self, wanted: dap.GraphdebugNodesArguments) -> dap.GraphdebugNodesResponse:
+        nodes = self._steps.nodes(wanted, same_path)
+        page = self._steps.in_step(wanted.step, paged(nodes, wanted.start, wanted.count))
+        return dap.GraphdebugNodesResponse(tuple(page), len(nodes))
+
+    def _node(self, wanted: dap.GraphdebugNodeArguments) -> dap.GraphdebugNodeResponse:
+        node = self._steps.node(wanted.step, wanted.node)
+        (node,) = self._steps.in_step(wanted.step, [node])
+        return dap.GraphdebugNodeResponse(node)
+
+    def _state(self, wanted: dap.GraphdebugStateArguments) -> dap.GraphdebugStateResponse:
+        backends: dict[tuple[str, bool], Backend] = {}
+        for runtime in self._runtimes.all:
+            for backend in runtime.backends.values():
+                backends.setdefault((backend.name, backend.active), backend)
+        return dap.GraphdebugStateResponse(
+            capture=self._capture(),
+            backends=tuple(backends.values()),
+            ranks=tuple(runtime.rank for runtime in self._runtimes.all),
+            dropped=self.dropped,
+        )

@@ -1,0 +1,44 @@
+"""What a running session says to other programs of the same user: language servers, terminals.
+
+Each session leaves a file that names it (``RunningSession``). Who connects to its endpoint sends
+``graphdebugObserve`` first; from then on the session sends the events of the Contract and answers
+its requests about steps (``protocol/dap.py``), with the very bodies that an editor gets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+OBSERVE = "graphdebugObserve"
+"""The request that an observer begins with."""
+
+SessionKind = Literal["debug", "run"]
+
+
+@dataclass(frozen=True)
+class RunningSession:
+    """A session that can be looked at, as its file in the registry has it."""
+
+    endpoint: str
+    """Where it listens: ``unix:PATH`` or ``tcp:HOST:PORT``."""
+    token: str
+    """What an observer must send."""
+    pid: int
+    """The process that listens and that owns the file; the session is over when it has ended."""
+    kind: SessionKind
+    """Whether an editor debugs the program, or ``graphdebug run`` runs it."""
+    program: str
+    """What is run, for a person to read."""
+    cwd: str
+    """The directory it was started in."""
+    started: float
+    """When, before the program read any of its files; seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class ObserveArguments:
+    """``graphdebugObserve``: the answer has no body."""
+
+    token: str
+    """That of the session's file."""

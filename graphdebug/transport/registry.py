@@ -1,0 +1,130 @@
+"""The sessions of this user that run on this machine, each a file in a private directory.
+
+The directory is ``$XDG_RUNTIME_DIR/graphdebug`` or, without one, a directory of the user's own among
+the temporary files. It is used only where it belongs to this user and nobody else may enter it.
+What a process that was killed left there is removed by whoever looks next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+
+from graphdebug.protocol.observers import RunningSession
+from graphdebug.protocol.wire import WireError, from_wire, to_wire
+from graphdebug.transport.processes import lives
+
+_NAME = re.compile(r"(\d+)-\d+\.\w+")
+_numbers = itertools.count()
+
+
+class RegistryError(OSError):
+    """There is no directory that this user alone may enter; says which was tried and why not."""
+
+
+class Place:
+    """Names for one session's file and socket, in the registry's directory."""
+
+    def __init__(self) -> None:
+        """Raises RegistryError."""
+        stem = os.path.join(_directory(), f"{os.getpid()}-{next(_numbers)}")
+        self.socket = f"{stem}.socket"
+        self._file = f"{stem}.json"
+
+    def publish(self, session: RunningSession) -> None:
+        """Let the session be found. Raises OSError."""
+        draft = self._file.replace(".json", ".draft")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)  # of a process of the same number that was killed
+        with open(os.open(draft, flags, 0o600), "w", encoding="utf-8") as file:
+            json.dump(to_wire(session), file)
+        os.replace(draft, self._file)
+
+    def remove(self) -> None:
+        """Let it be found no more."""
+        for path in (self._file, self.socket):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+def running() -> list[RunningSession]:
+    """The sessions that run, the newest last; never raises."""
+    found = []
+    for directory in _candidates():
+        with contextlib.suppress(OSError):
+            _check(directory)
+            found += [session for name in _living(directory)
+                      if (session := _read(os.path.join(directory, name)))]  # fmt: skip
+    return sorted(found, key=lambda session: session.started)
+
+
+def _candidates() -> Iterator[str]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime):
+        yield os.path.join(runtime, "graphdebug")
+    if os.name == "posix":
+        yield os.path.join(tempfile.gettempdir(), f"graphdebug-{os.geteuid()}")
+    else:
+        yield os.path.join(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir(), "graphdebug")
+
+
+def _directory() -> str:
+    """The first of the directories that can be used; it is made where it isn't there."""
+    problems = []
+    for path in _candidates():
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path, 0o700)
+            _check(path)
+        except OSError as error:
+            problems.append(str(error))
+        else:
+            return path
+    raise RegistryError("; ".join(problems))
+
+
+def _check(path: str) -> None:
+    """Raises OSError unless ``path`` is a directory that this user alone may enter."""
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise RegistryError(f"{path} is not a directory")
+    if os.name != "posix":
+        return
+    if found.st_uid != os.geteuid():
+        raise RegistryError(f"{path} belongs to another user")
+    if found.st_mode & 0o077:
+        raise RegistryError(f"{path} is open to other users: chmod 700 {path}")
+
+
+def _living(directory: str) -> list[str]:
+    """The session files of living processes; what dead ones left is removed."""
+    names = []
+    for name in os.listdir(directory):
+        match = _NAME.fullmatch(name)
+        if match is None:
+            continue
+        if not lives(int(match[1])):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(directory, name))
+        elif name.endswith(".json"):
+            names.append(name)
+    return names
+
+
+def _read(path: str) -> RunningSession | None:
+    """None for a file that is gone, isn't a session's, or that another user could have written."""
+    try:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+            found = os.fstat(file.fileno())
+            if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
+                return None
+            return from_wire(RunningSession, json.load(file))
+    except (OSError, ValueError, WireError):
+        return None
