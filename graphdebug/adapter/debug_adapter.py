@@ -16,6 +16,7 @@ from graphdebug.adapter.filters import Filters
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.observers import Observers
+from graphdebug.adapter.past import LiveStops
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
@@ -49,6 +50,7 @@ class DebugAdapter(Observer):
         self._records = Records(self.session, self._steps, answers, self._tell)
         remembered = Remembered(self.session)
         exceptions = Exceptions(self.session)
+        live = LiveStops(self.session, self._records, self._runtimes, self._steps)
         self._stops = Stops(
             self.session,
             self._breakpoints,
@@ -56,18 +58,23 @@ class DebugAdapter(Observer):
             self._steps,
             remembered,
             exceptions,
+            live,
             self._bindings.tell,
         )
         replay = self._stops.replay = Replay(
-            self.session, self._breakpoints, self._records, lambda: self._lifecycle.just_my_code
+            self.session,
+            self._breakpoints,
+            self._records,
+            live,
+            lambda: self._lifecycle.just_my_code,
         )
         self._node_stops = self._stops.node_stops = NodeStops(
             self.session, self._breakpoints, exceptions
         )
         self.session.parts = [
             self,
-            self._node_stops,
             replay,
+            self._node_stops,
             self._lifecycle,
             self._bindings,
             self._filters,

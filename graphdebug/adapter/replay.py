@@ -2,6 +2,7 @@
 
 The adapter moves a cursor over the record; the program stands still, and nothing of it runs again.
 Values stay in the program, where debugpy evaluates what it takes to see them (``runtime.replays``).
+From any other stop the way leads back through what the thread ran last (``past``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphdebug.adapter.breakpoints import Breakpoints
+from graphdebug.adapter.past import LiveStops, PastWalk
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.session import PASS, Passed, Session, paged
 from graphdebug.adapter.walks import FIRST_FRAME, Walk
@@ -24,10 +26,7 @@ REPLAYS = "__import__('sys').modules['graphdebug.runtime.boot'].runtime.stops.re
 
 GONE = "the program has gone on, and this place of the recorded run with it"
 READ_ONLY = "a recorded value can't be changed: the run is over"
-NOTHING = (
-    "nothing is recorded here to step back through; stop at a graph boundary, which a breakpoint on a "
-    "line that builds a graph leads to"
-)
+NO_STATEMENTS = "a statement can't run at a recorded place; step out, to where the program stands"
 
 NAMES = ("value", "outputs", "inputs", "node", "iteration", "iterations")
 """What an expression sees at each place, whatever the user's line calls it."""
@@ -44,12 +43,14 @@ class Replay:
         session: Session,
         breakpoints: Breakpoints,
         records: Records,
+        live: LiveStops,
         just_my_code: Callable[[], bool],
     ) -> None:
         self._session = session
         self._just_my_code = just_my_code
         self._breakpoints = breakpoints
         self._records = records
+        self._live = live
         self._walks: dict[int, Walk] = {}
         self._ours: set[int] = set()
         self._asked: dict[str, str] = {}
@@ -63,8 +64,7 @@ class Replay:
         """A thread stopped at a boundary, from where ``nodes`` can be walked through."""
         thread = body["threadId"]
         self.left(thread)
-        if self._just_my_code():
-            nodes = [node for node in nodes if node.source is not None]
+        nodes = [node for node in nodes if self._shown(node)]
         if event.recorded and nodes:
             hits = frozenset(event.executions)
             version = self._breakpoints.version
@@ -72,10 +72,10 @@ class Replay:
 
     def left(self, thread: int | None) -> None:
         """A thread goes on, or all do."""
-        if thread is None:
-            self._walks.clear()
-        else:
-            self._walks.pop(thread, None)
+        for walked in [thread] if thread is not None else list(self._walks):
+            walk = self._walks.pop(walked, None)
+            if isinstance(walk, PastWalk):
+                self._session.start(walk.leave())
         if not self._walks:
             self._ours.clear()
             self._asked.clear()
@@ -90,14 +90,34 @@ class Replay:
     def stepIn_request(self, request: Message) -> Any:
         """The same; at the boundary, to the first one."""
         walk = self._walk(request)
-        return self._on(request) if walk is None else self._move(request, walk, walk.beside(1))
+        if walk is None or (walk.position is None and not walk.ahead):
+            return self._on(request)
+        return self._move(request, walk, walk.beside(1))
 
     def stepBack_request(self, request: Message) -> Any:
-        """To the execution before; before the first one, back to the boundary; from there, the last."""
-        walk = self._walk(request)
-        if walk is None:
-            return self._session.fail(request, NOTHING)
-        return self._move(request, walk, walk.beside(-1))
+        """To the execution before; before the first one, back to the boundary; from there, the last.
+
+        From any other stop, to what its thread ran last.
+        """
+        return self._back(request)
+
+    async def _back(self, request: Message) -> None:
+        walk = self._walk(request) or await self._into_the_past(request)
+        if walk is not None:
+            await self._move(request, walk, walk.beside(-1))
+
+    async def _into_the_past(self, request: Message) -> Walk | None:
+        """A walk back from the thread's stop; None, and the request refused, where there is none."""
+        thread = (request.get("arguments") or {}).get("threadId", 0)
+        walk = await self._live.back(thread, self._shown)
+        if isinstance(walk, str):
+            self._session.fail(request, walk)
+            return None
+        self._walks[walk.thread] = walk
+        return walk
+
+    def _shown(self, node: Node) -> bool:
+        return node.source is not None or not self._just_my_code()
 
     def stepOut_request(self, request: Message) -> Any:
         """To the boundary."""
@@ -122,12 +142,12 @@ class Replay:
 
     def reverseContinue_request(self, request: Message) -> Any:
         """To the execution before that a breakpoint stops at; else to the boundary."""
-        walk = self._walk(request)
-        if walk is None:
-            return self._session.fail(request, NOTHING)
-        return self._reverse(request, walk)
+        return self._reverse(request)
 
-    async def _reverse(self, request: Message, walk: Walk) -> None:
+    async def _reverse(self, request: Message) -> None:
+        walk = self._walk(request) or await self._into_the_past(request)
+        if walk is None:
+            return
         async with self._moving:
             await self._look_again(walk)
             self._go(request, walk, walk.hit_beside(-1), "breakpoint")
@@ -184,7 +204,7 @@ class Replay:
             response = await self._session.upstream.ask("stackTrace", threadId=walk.thread)
             walk.stack = response.get("body", {}).get("stackFrames", [])
         arguments = request["arguments"]
-        frames = [top, *walk.stack]
+        frames = [top, *walk.below()]
         page = paged(frames, arguments.get("startFrame") or 0, arguments.get("levels") or None)
         self._session.reply(request, {"stackFrames": page, "totalFrames": len(frames)})
 
@@ -216,8 +236,10 @@ class Replay:
                 for item in response["body"]["variables"]
             ]
             self._ours.update(item["variablesReference"] for item in walk.scopes[frame])
-        response = await self._session.upstream.ask("scopes", frameId=walk.frame)
-        theirs = response.get("body", {}).get("scopes", [])
+        theirs = []
+        if walk.ahead:  # else the frame's variables have changed since
+            response = await self._session.upstream.ask("scopes", frameId=walk.frame)
+            theirs = response.get("body", {}).get("scopes", [])
         return self._session.reply(request, {"scopes": [*walk.scopes[frame], *theirs]})
 
     def variables_request(self, request: Message) -> Any:
@@ -250,6 +272,8 @@ class Replay:
         arguments = request["arguments"]
         expression = arguments["expression"]
         if arguments.get("context") == "repl" and not _is_expression(expression):
+            if not walk.ahead:
+                return self._session.fail(request, NO_STATEMENTS)
             # A statement is the program's: it runs in the frame that called the run, as ever.
             there = {**arguments, "frameId": walk.frame}
             return self._session.forward(request, arguments=there)
@@ -294,14 +318,15 @@ class Replay:
         found = self._place(frame)
         if found is None:
             return self._session.reply(request, {"targets": []})
+        walk = found[0]
         typed = str(arguments.get("text", ""))[: max(0, arguments.get("column", 1) - 1)]
 
         def add(body: dict[str, Any]) -> None:
             if typed.isidentifier():
                 ours = [{"label": name} for name in NAMES if name.startswith(typed)]
-                body["targets"] = [*ours, *body.get("targets", [])]
+                body["targets"] = [*ours, *(body.get("targets", []) if walk.ahead else [])]
 
-        return self._session.forward(request, add, {**arguments, "frameId": found[0].frame})
+        return self._session.forward(request, add, {**arguments, "frameId": walk.frame})
 
     def stepInTargets_request(self, request: Message) -> Any:
         """At a place there is but one way in."""

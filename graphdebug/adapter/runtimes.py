@@ -121,6 +121,10 @@ class Runtimes:
         """Send a request to each runtime that is here, and wait until they have it."""
         await asyncio.gather(*(item.request(command, arguments) for item in self.here))
 
+    def of_process(self, pid: int) -> Runtime | None:
+        """The runtime of a process, if it is here."""
+        return next((one for one in self.here if one.hello and one.hello.pid == pid), None)
+
     async def close(self) -> None:
         """Let nobody come any more, and let go of those that are here."""
         if self._server is not None:

@@ -104,6 +104,10 @@ class Steps:
             raise UnknownStep(f"step {step} has {len(nodes)} nodes; there is no node {node}")
         return nodes[place]
 
+    def description(self, process: int, graph: int) -> Sequence[Node]:
+        """The nodes of a description that a process sent."""
+        return self._graphs.get((process, graph), ())
+
     def in_step(self, step: int, nodes: Sequence[Node]) -> list[Node]:
         """Nodes as the client sees them."""
         return [replace(node, step=step) for node in nodes]

@@ -11,6 +11,7 @@ from typing import Any
 from graphdebug.adapter.breakpoints import Bound, Breakpoints
 from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.node_stops import NodeStops
+from graphdebug.adapter.past import LiveStops
 from graphdebug.adapter.references import References
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
@@ -65,6 +66,7 @@ class Stops:
         steps: Steps,
         remembered: Remembered,
         exceptions: Exceptions,
+        live: LiveStops,
         tell: Callable[[list[Bound]], None],
     ) -> None:
         self._session = session
@@ -75,6 +77,7 @@ class Stops:
         self._references = References()
         self._remembered = remembered
         self._exceptions = exceptions
+        self._live = live
         self._expected: list[_Boundary] = []
         self._held: deque[_Boundary] = deque()
         self._coming: _Boundary | None = None
@@ -129,6 +132,7 @@ class Stops:
                 await asyncio.wait_for(self._look_up(body), LOOK_UP_SECONDS)
             except (asyncio.TimeoutError, asyncio.CancelledError, KeyError):
                 pass  # the stop matters more than what we could say of it
+        self._live.stopped(body)
         self._session.to_client(message)
 
     def continued_event(self, message: Message) -> None:
@@ -145,6 +149,7 @@ class Stops:
     def _left(self, thread: int | None) -> None:
         """A thread goes on, or all do."""
         self._exceptions.left(thread)
+        self._live.left(thread)
         if self.replay is not None:
             self.replay.left(thread)
         if self.node_stops is not None:

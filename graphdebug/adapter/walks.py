@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import BoundaryEvent
@@ -20,6 +20,11 @@ Log = tuple[str, str, int]
 """What a log point says, and its file and line."""
 
 _ids = itertools.count(FIRST_FRAME)
+
+
+def new_id() -> int:
+    """An id that no other frame has."""
+    return next(_ids)
 
 
 @dataclass
@@ -49,11 +54,13 @@ class Walk:
     scopes: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     """Ours, by frame, once they were asked for."""
     _frames: dict[int, int] = field(default_factory=dict)
+    ahead: ClassVar[bool] = True
+    """Whether stepping on from the stop leads into the record."""
 
     def frame_here(self) -> int:
         """The id of the frame of this place; the same whenever the walk comes here."""
         assert self.position is not None
-        return self._frames.setdefault(self.position, next(_ids))
+        return self._frames.setdefault(self.position, new_id())
 
     def index_of(self, frame: int) -> int | None:
         """The index of the node whose frame has this id; None where it is none of this walk's."""
@@ -81,6 +88,10 @@ class Walk:
         first = -1 if self.position is None else self.nodes[self.position].index
         last = self.nodes[-1].index if there is None else self.nodes[there].index
         return [self.logs.pop(at) for at in sorted(self.logs) if first < at <= last]
+
+    def below(self) -> list[dict[str, Any]]:
+        """The frames that the place's own stands on, once debugpy's are known."""
+        return self.stack or []
 
     def stack_frame(self) -> dict[str, Any]:
         """The frame of this place, as DAP has it."""

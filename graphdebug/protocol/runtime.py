@@ -251,6 +251,30 @@ class LogEvent:
 
 
 @dataclass(frozen=True)
+class PastStep:
+    """A step, or what an open one did so far, in the record that leads back from a stop."""
+
+    graph: int
+    """Its description."""
+    step: int | None
+    """Its index within the process; None for the one that is open."""
+    skipped: int = 0
+    """How many of its first nodes are left out."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a stopped thread ran last: the result that stepping back from a live stop publishes."""
+
+    boundary: int
+    """Names the record, as a boundary's number does."""
+    pid: int
+    """The process."""
+    steps: tuple[PastStep, ...]
+    """Oldest first; their nodes are numbered throughout."""
+
+
+@dataclass(frozen=True)
 class PublishedEvent:
     """``published``: the result of an expression that the adapter had evaluated in a stopped frame."""
 

@@ -14,7 +14,7 @@ from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Backend as BackendState
 from graphdebug.protocol.model import Source
-from graphdebug.protocol.wire import WireError, from_wire
+from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.runtime import debugger, presentation
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import Breakpoints
@@ -247,6 +247,25 @@ def place() -> str:
             if (found := backend.place()) != "eager":
                 return found
     return "eager"
+
+
+def past(key: str) -> None:
+    """What the adapter evaluates to step back from a stop: what this thread ran last, published."""
+    if runtime is None:
+        return
+    reasons = []
+    for backend in runtime.backends.values():
+        try:
+            found = backend.past()
+        except Exception as error:
+            found = f"what this thread ran can't be shown: {error!r}"
+        if not isinstance(found, str):
+            kept = messages.Past(
+                runtime.stops.replays.keep_live(found), os.getpid(), tuple(found.steps)
+            )
+            return runtime.publish(key, to_wire(kept))
+        reasons.append(found)
+    return runtime.publish(key, error="; ".join(filter(None, reasons)))
 
 
 def node_stop() -> int | None:

@@ -9,6 +9,7 @@ Imported by ``stops`` and by backends; standard library only.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -17,6 +18,8 @@ from graphdebug.protocol.model import Node, Source, Tensor
 from graphdebug.runtime.tree import Child, Group
 
 Named = Callable[[str], str]
+
+CHANGED = "the program's variables have changed since, so that a recorded place knows only {}"
 
 
 class Missing(Group):
@@ -50,6 +53,8 @@ class Execution:
     """By position."""
     scope: Mapping[str, Any] = field(default_factory=dict)
     """Globals of the module that the node's line stands in, where that isn't the stopped frame's."""
+    alone: bool = False
+    """Whether the program has gone on since, so that its own names tell nothing of this place."""
 
     def names(self) -> dict[str, Any]:
         """What an expression sees before it sees the program's own names."""
@@ -98,12 +103,21 @@ class Replay(Protocol):
 class Replays:
     """The replays of the boundaries where threads are stopped, by the boundary's number.
 
+    Those of other stops have numbers below 0.
+
     Put in by the thread that stops, taken out by that thread or the link's.
     """
 
     def __init__(self, publish: Callable[[str, Any], None]) -> None:
         self._publish = publish
         self._kept: dict[int, Replay] = {}
+        self._live = itertools.count(-1, -1)
+
+    def keep_live(self, replay: Replay) -> int:
+        """Keep what leads back from a stop that isn't a boundary, under a number of its own."""
+        number = next(self._live)
+        self._kept[number] = replay
+        return number
 
     def keep(self, boundary: int, replay: Replay) -> None:
         """A thread is about to stop."""
@@ -135,8 +149,15 @@ class Replays:
         ``globals_`` and ``locals_`` are those of the frame that called the run.
         """
         execution = self._kept[boundary].execution(index)
-        names = {**globals_, **locals_, **execution.scope, **execution.names()}
-        return eval(compile(expression.strip(), "<replay>", "eval"), names)
+        names = execution.names()
+        if not execution.alone:
+            names = {**globals_, **locals_, **execution.scope, **names}
+        try:
+            return eval(compile(expression.strip(), "<replay>", "eval"), dict(names))
+        except NameError as error:
+            if execution.alone:
+                raise NameError(f"{error}: {CHANGED.format(', '.join(names))}") from None
+            raise
 
     def scopes(self, boundary: int, index: int) -> Group:
         """What opens to the scopes of an execution, each of which opens to its variables."""
@@ -173,9 +194,11 @@ def _inputs(execution: Execution) -> list[Child]:
 
 
 def _facts(node: Node) -> list[Child]:
+    phase = (("phase", node.phase),) if node.phase != "graph" else ()
     facts: Iterable[tuple[str, Any]] = (
         ("name", node.name),
         ("operation", node.op_type),
+        *phase,
         ("iteration", node.iterations or node.iteration),
         ("device", node.device),
         ("time", f"{node.duration_ns / 1000:,.1f} µs" if node.duration_ns else "not measured"),

@@ -8,14 +8,23 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from graphdebug.protocol.model import Framework
+from graphdebug.protocol.runtime import PastStep
+from graphdebug.runtime.replays import Replay
 
 if TYPE_CHECKING:
     from graphdebug.runtime.boot import Runtime
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Past(Replay, Protocol):
+    """What a thread ran before it stopped."""
+
+    steps: list[PastStep]
+    """What it consists of, oldest first."""
 
 
 class HookUnfit(Exception):
@@ -65,6 +74,10 @@ class Backend(ABC):
         here now add nodes to a graph instead of running.
         """
         return "eager"
+
+    def past(self) -> Past | str:
+        """What the calling, stopped thread ran last, or why there is none to walk back through."""
+        return ""
 
     def finish(self) -> None:
         """The program ends: report what is still open."""

@@ -27,6 +27,7 @@ from graphdebug.runtime.backends.torch.dynamo_graphs import DynamoGraphs
 from graphdebug.runtime.backends.torch.eager_functions import EagerFunctions
 from graphdebug.runtime.backends.torch.forward import ForwardMode
 from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init, step_hooks
+from graphdebug.runtime.backends.torch.past import Past
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
 from graphdebug.runtime.backends.torch.recompiles import Recompiles
 from graphdebug.runtime.backends.torch.scripted import ScriptCalls
@@ -47,6 +48,8 @@ _NEEDED = (
     "DisableTorchFunction",
 )
 """The private parts of ``torch._C`` that everything here stands on."""
+
+NOTHING_YET = "this thread has called no operation on a tensor yet that could be stepped back to"
 
 _TRACERS = (
     (torch.jit._trace, "_trace_impl", "func"),
@@ -328,6 +331,14 @@ class TorchBackend(Backend):
                 return "tracing"
             frame = frame.f_back
         return "eager"
+
+    def past(self) -> Past | str:
+        """The steps that the calling thread made last, and the one that it is in."""
+        thread = getattr(self._local, "thread", None)
+        if self.level < NODES:
+            return 'nothing is recorded to step back through: "capture" is "off" or "steps"'
+        found = None if thread is None else Past(thread.trail)
+        return found if found is not None and found.steps else NOTHING_YET
 
     def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
         """Look into a live tensor."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from types import (
     BuiltinFunctionType,
@@ -21,6 +22,7 @@ from graphdebug.protocol.model import Phase, Source, StepKind
 from graphdebug.runtime.backends.torch import naming
 from graphdebug.runtime.backends.torch.description import describe
 from graphdebug.runtime.backends.torch.graphs import Graph
+from graphdebug.runtime.backends.torch.past import STEPS_LIMIT, Ended
 from graphdebug.runtime.backends.torch.positions import (
     Loop,
     Place,
@@ -114,6 +116,7 @@ class Trail:
         self.after_backward = False
         self.aside: Aside | None = None
         self.steps = 0
+        self.ended: deque[Ended] = deque(maxlen=STEPS_LIMIT)
         self.partial = False
         self._started = clock()
         self._grown = 0
@@ -230,14 +233,14 @@ class Trail:
         """The open step is over; the next one's Nodes are numbered from ``base``."""
         now = clock()
         at, graph = self.at, None
+        values = self.values if self.level == VALUES else None
         totals = at.add_up()
         if totals.compiled and name in _AROUND:
             return self._reopen(now, base)
         if self.level >= NODES and not self.partial:
-            values = self.values if self.level == VALUES else None
             key = None if values else at.number
             graph = self.backend.runtime.recorder.graph(key, lambda: describe(at, values))
-        self.backend.runtime.recorder.step(
+        index = self.backend.runtime.recorder.step(
             kind=kind,
             framework="torch",
             name=name,
@@ -248,6 +251,8 @@ class Trail:
             backward_nodes=totals.backward,
             devices=totals.devices,
         )
+        if graph is not None:
+            self.ended.append(Ended(index, graph, at, values))
         self.steps += 1
         self._reopen(now, base)
 
