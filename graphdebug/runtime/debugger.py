@@ -65,6 +65,19 @@ def resume_tracing() -> None:
     sys.modules["pydevd_tracing"].reapply_settrace()
 
 
+def users_files() -> Callable[[str], bool] | None:
+    """Which files are the user's; None where library code may be stopped in, too, or nobody debugs."""
+    try:
+        pydb = sys.modules["pydevd"].get_global_debugger()
+        rules = pydb._files_filtering._exclude_filters
+        if not pydb.get_use_libraries_filter() or any(not rule.exclude for rule in rules):
+            return None
+        users: Callable[[str], bool] = pydb.in_project_roots_filename_uncached
+        return users
+    except Exception:
+        return None
+
+
 def stop_at(frame: FrameType) -> None:
     """Stop at the current line of ``frame``, one of the user's that is waiting for us to return.
 

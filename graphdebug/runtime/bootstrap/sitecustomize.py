@@ -31,7 +31,11 @@ def _boot() -> None:
 
         def exec_module(self, module):
             module.__spec__.loader = module.__loader__ = self._loader
-            self._loader.exec_module(module)
+            end = importing(module.__spec__.origin)
+            try:
+                self._loader.exec_module(module)
+            finally:
+                end()
             imported(module.__name__)
 
     class Finder:
@@ -51,6 +55,16 @@ def _boot() -> None:
             if spec is not None and hasattr(spec.loader, "exec_module"):
                 spec.loader = Loader(spec.loader)
             return spec
+
+    def importing(path):
+        try:
+            if "graphdebug.runtime.debugger" in sys.modules:
+                from graphdebug.runtime import framework_imports
+
+                return framework_imports.begin(path)
+        except Exception as error:
+            print(f"graphdebug: importing {path} takes longer: {error!r}", file=sys.stderr)
+        return lambda: None
 
     def imported(name: str) -> None:
         try:
