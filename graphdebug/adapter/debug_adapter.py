@@ -11,6 +11,7 @@ from graphdebug.adapter.answers import Answers
 from graphdebug.adapter.bindings import Bindings
 from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.connections import Connection
+from graphdebug.adapter.data_breakpoints import DataBreakpoints
 from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.filters import Filters
 from graphdebug.adapter.lifecycle import Lifecycle
@@ -71,12 +72,15 @@ class DebugAdapter(Observer):
         self._node_stops = self._stops.node_stops = NodeStops(
             self.session, self._breakpoints, exceptions
         )
+        self._data_breakpoints = DataBreakpoints(self.session, self._records, self._runtimes)
+        live.follow(self._data_breakpoints.left)
         self.session.parts = [
             self,
             replay,
             self._node_stops,
             self._lifecycle,
             self._bindings,
+            self._data_breakpoints,
             self._filters,
             self._stops,
             exceptions,
@@ -145,6 +149,8 @@ class DebugAdapter(Observer):
             self._records.alert(runtime, event)
         elif isinstance(event, messages.DroppedEvent):
             self._records.dropped()
+        elif isinstance(event, messages.DataBreakpointEvent):
+            self._data_breakpoints.changed(event)
         elif isinstance(event, messages.PublishedEvent):
             self._records.published(event)
         elif isinstance(event, messages.LogEvent):

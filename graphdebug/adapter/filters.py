@@ -40,12 +40,13 @@ class Filters:
         """Those of ours that are set."""
 
     def initialize_request(self, request: Message) -> None:
-        """Offer ours after debugpy's, and what ``replay`` does."""
+        """Offer ours after debugpy's, and what ``replay`` and ``data_breakpoints`` do."""
 
         def offer(body: dict[str, Any]) -> None:
             theirs = body.get("exceptionBreakpointFilters") or []
             body["exceptionBreakpointFilters"] = [*theirs, *OFFERED]
             body["supportsStepBack"] = True
+            body["supportsDataBreakpoints"] = True
 
         self._session.forward(request, offer)
 

@@ -105,6 +105,11 @@ class LiveStops:
         self._runtimes = runtimes
         self._steps = steps
         self._bodies: dict[int, dict[str, Any]] = {}
+        self._followers: list[Callable[[int | None], None]] = []
+
+    def follow(self, left: Callable[[int | None], None]) -> None:
+        """Call ``left`` whenever a thread goes on, with None where all do."""
+        self._followers.append(left)
 
     def stopped(self, body: dict[str, Any]) -> None:
         """A thread stopped; ``body`` is its event's, as the client gets it."""
@@ -116,6 +121,8 @@ class LiveStops:
             self._bodies.clear()
         else:
             self._bodies.pop(thread, None)
+        for follower in self._followers:
+            follower(thread)
 
     async def back(self, thread: int, wanted: Callable[[Node], bool]) -> PastWalk | str:
         """The walk back from a thread's stop through the nodes that are ``wanted``, or why none."""

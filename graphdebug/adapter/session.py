@@ -26,7 +26,8 @@ PASS = Passed.PASS
 
 class Part(Protocol):
     """A part of the adapter: ``X_request(message)`` answers the client's request X, or returns
-    ``PASS``; ``X_event(message)`` handles debugpy's event X.
+    ``PASS``; ``X_event(message)`` handles debugpy's event X; ``X_answer(arguments, body)`` sees what
+    the client's request X is answered with.
 
     Both are called on the loop, in the order in which messages come. A request's coroutine runs as a
     task of its own and holds nothing up; an event's is awaited before the next message is looked at.
@@ -47,6 +48,7 @@ class Session:
         self.exit_code = 0
         self._seq = 0
         self._reverse: dict[int, int] = {}
+        self._asked: dict[int, dict[str, Any]] = {}
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
@@ -96,6 +98,11 @@ class Session:
 
     def to_client(self, message: Message) -> None:
         """Send a message under the next number."""
+        if message.get("type") == "response":
+            asked = self._asked.pop(message.get("request_seq", 0), None)
+            if asked is not None and message.get("success"):
+                for handler in self._handlers(f"{message.get('command')}_answer"):
+                    handler(asked, message.get("body") or {})
         self._seq += 1
         self.client.send({**message, "seq": self._seq})
 
@@ -173,6 +180,8 @@ class Session:
     def _dispatch(self, request: Message) -> None:
         if not isinstance(request.get("arguments") or {}, dict):
             return self.fail(request, '"arguments" is not an object')
+        if next(self._handlers(f"{request['command']}_answer"), None) is not None:
+            self._asked[request.get("seq", 0)] = request.get("arguments") or {}
         for handler in self._handlers(f"{request['command']}_request"):
             try:
                 work = handler(request)
@@ -222,7 +231,7 @@ class Session:
         if seq is not None:
             self.upstream.send({**response, "request_seq": seq})
 
-    def _handlers(self, name: str) -> Iterator[Callable[[Message], Any]]:
+    def _handlers(self, name: str) -> Iterator[Callable[..., Any]]:
         return (method for part in self.parts if (method := getattr(part, name, None)))
 
 

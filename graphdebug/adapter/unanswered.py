@@ -11,7 +11,7 @@ from graphdebug.transport.framing import Message
 
 
 class Unanswered:
-    """``cancel``, ``dataBreakpointInfo`` and others that pydevd hasn't."""
+    """``cancel``, ``loadedSources`` and others that pydevd hasn't."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -19,12 +19,6 @@ class Unanswered:
     def cancel_request(self, request: Message) -> None:
         """Nothing here can be cancelled; DAP lets that be said by doing nothing."""
         self._session.reply(request)
-
-    def dataBreakpointInfo_request(self, request: Message) -> None:
-        """No data breakpoint can be set."""
-        self._session.reply(
-            request, {"dataId": None, "description": "data breakpoints aren't supported"}
-        )
 
     def loadedSources_request(self, request: Message) -> None:
         """The client has the sources already."""
@@ -40,7 +34,6 @@ class Unanswered:
     restartFrame_request = _unsupported
     stepBack_request = _unsupported
     reverseContinue_request = _unsupported
-    setDataBreakpoints_request = _unsupported
     setInstructionBreakpoints_request = _unsupported
     terminateThreads_request = _unsupported
     runInTerminal_request = _unsupported

@@ -97,6 +97,28 @@ class NodeStopArguments:
 
 
 @dataclass(frozen=True)
+class DataBreakpoint:
+    """A data breakpoint of the client."""
+
+    id: int
+    """The client's number for it."""
+    data: int
+    """What it watches, as ``Datum.data`` named it."""
+    condition: str | None = None
+    """``nan``, ``grad``, ``no grad``, ``shape``, ``dtype``, ``device``, an expression; None: any write."""
+    hit_condition: str | None = None
+    """DAP's hitCondition."""
+
+
+@dataclass(frozen=True)
+class SetDataBreakpointsArguments:
+    """``setDataBreakpoints``: replaces all data breakpoints of this process."""
+
+    breakpoints: tuple[DataBreakpoint, ...]
+    """All of them."""
+
+
+@dataclass(frozen=True)
 class LeftArguments:
     """``left``: a thread went on from a boundary; what was kept for the stop can go."""
 
@@ -251,6 +273,28 @@ class LogEvent:
 
 
 @dataclass(frozen=True)
+class DataBreakpointEvent:
+    """``dataBreakpoint``: a data breakpoint can't stop any more, or not as it is."""
+
+    id: int
+    """The client's number for it."""
+    message: str
+    """Why."""
+
+
+@dataclass(frozen=True)
+class Datum:
+    """What a data breakpoint would watch: the result that asking for it publishes."""
+
+    data: int | None
+    """Names it in this process; None where it can't be watched."""
+    pid: int
+    """The process."""
+    description: str
+    """What it is and when it stops, or why it can't be watched."""
+
+
+@dataclass(frozen=True)
 class PastStep:
     """A step, or what an open one did so far, in the record that leads back from a stop."""
 
@@ -297,6 +341,7 @@ EVENTS: dict[str, type] = {
     "boundary": BoundaryEvent,
     "nodeStop": NodeStopEvent,
     "log": LogEvent,
+    "dataBreakpoint": DataBreakpointEvent,
     "published": PublishedEvent,
 }
 """Event names and the dataclasses of their bodies."""
@@ -308,6 +353,7 @@ REQUESTS: dict[str, type] = {
     "resume": ResumeArguments,
     "left": LeftArguments,
     "nodeStop": NodeStopArguments,
+    "setDataBreakpoints": SetDataBreakpointsArguments,
     "detach": DetachArguments,
 }
 """Request names and the dataclasses of their arguments. Each is answered, with an empty body."""

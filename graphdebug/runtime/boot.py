@@ -18,6 +18,7 @@ from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.runtime import debugger, presentation
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import Breakpoints
+from graphdebug.runtime.data_breakpoints import DataBreakpoints
 from graphdebug.runtime.link import Link
 from graphdebug.runtime.node_stops import NodeStops
 from graphdebug.runtime.recorder import Recorder, rank
@@ -51,6 +52,9 @@ class Runtime:
                 "flush": lambda arguments: None,
                 "resume": lambda arguments: self.stops.resume(arguments.boundary, arguments.stop),
                 "left": lambda arguments: self.stops.left(arguments.boundary),
+                "setDataBreakpoints": lambda arguments: self.data_breakpoints.replace(
+                    arguments.breakpoints
+                ),
                 "nodeStop": lambda arguments: self.node_stops.answer(arguments),
                 "detach": lambda arguments: self._detach(),
             },
@@ -58,6 +62,7 @@ class Runtime:
         self.recorder = Recorder(self._link.send)
         self.stops = Stops(self._link.send, Replays(self.publish))
         self.node_stops = NodeStops(self._link.send)
+        self.data_breakpoints = DataBreakpoints(self.publish, self._link.send, self._active)
         self._link.on_close = self._link_closed
         self._link.start(
             messages.HelloEvent(
@@ -177,6 +182,7 @@ class Runtime:
         self.stops.release()
         self.node_stops.release()
         self.stops.filters = frozenset()
+        self.data_breakpoints.replace(())
         self.breakpoints.replace_all({})
         self.configuration = Configuration(capture="off")
         for backend in self._active():

@@ -15,7 +15,7 @@ LOOP = program("loop.py")
 ERRORS = program("errors.py")
 THREADS = program("threads.py")
 
-ADDED_CAPABILITIES: dict[str, object] = {"supportsStepBack": True}
+ADDED_CAPABILITIES: dict[str, object] = {"supportsStepBack": True, "supportsDataBreakpoints": True}
 """Capabilities that graphdebug has and debugpy hasn't."""
 ADDED_FILTERS = {"graphdebug.nan", "graphdebug.boundary", "graphdebug.retrace"}
 """Exception filters that graphdebug has and debugpy hasn't."""

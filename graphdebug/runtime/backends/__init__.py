@@ -6,16 +6,19 @@ A backend's package is imported only once the user's program has imported its fr
 from __future__ import annotations
 
 import functools
+import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from graphdebug.protocol.model import Framework
-from graphdebug.protocol.runtime import PastStep
+from graphdebug.protocol.runtime import DataBreakpoint, PastStep
 from graphdebug.runtime.replays import Replay
 
 if TYPE_CHECKING:
     from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.data_breakpoints import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +77,24 @@ class Backend(ABC):
         here now add nodes to a graph instead of running.
         """
         return "eager"
+
+    def unwatchable(self, value: object) -> str:
+        """Why a tensor of this framework can't have a data breakpoint; empty where it can."""
+        return f"{self.name}'s tensors can't be watched; data breakpoints watch PyTorch's"
+
+    def weakly(self, value: Any) -> Callable[[], Any]:
+        """A weak reference to a tensor that can be watched."""
+        return weakref.ref(value)
+
+    def try_condition(self, target: Target, condition: str, frame: FrameType) -> str:
+        """Why a data breakpoint's condition can't be asked of a target; empty where it can.
+
+        Called in a stopped thread. May raise what the condition raises.
+        """
+        return ""
+
+    def watch(self, wanted: Sequence[tuple[DataBreakpoint, Target]]) -> None:
+        """Set all data breakpoints on tensors of this framework."""
 
     def past(self) -> Past | str:
         """What the calling, stopped thread ran last, or why there is none to walk back through."""

@@ -91,6 +91,17 @@ class TensorFlow(Backend):
 
         return bool(tensors.owns(value)) or isinstance(value, arrays.Recorded)
 
+    def unwatchable(self, value: object) -> str:
+        """Nothing is ever written but variables."""
+        from graphdebug.runtime.backends.tensorflow import tensors
+
+        if tensors.owns(value) and tensors.symbolic(value):
+            return "symbolic: it has no value until the graph runs; a breakpoint on its line stops there"
+        return (
+            "TensorFlow's tensors are never written, and writes to its variables aren't watched; "
+            "data breakpoints watch PyTorch's tensors"
+        )
+
     def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
         from graphdebug.runtime.backends.tensorflow import arrays, tensors
 

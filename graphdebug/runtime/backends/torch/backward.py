@@ -12,6 +12,7 @@ import torch
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch.gradients import Gradients
 from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
 from graphdebug.runtime.backends.torch.records import Executed, Pass, executed, infos
@@ -75,6 +76,13 @@ class _Run:
                 trail.close_pending()
         if trail.level >= NODES:
             self._follow(outputs, inputs or ())
+        self._gradients: Gradients | None = None
+        if trail.watches is not None:
+            trail.watches.before(sys._getframe(2))
+            if not trail.in_backward:
+                self._gradients = Gradients(
+                    trail.backend, trail.watches, sys._getframe(2), self._called
+                )
         trail.in_backward += 1
 
     def _follow(self, outputs: Any, inputs: Any) -> None:
@@ -109,6 +117,10 @@ class _Run:
                 self._watch.end(keep=not failed)
             if not failed and not trail.in_backward and not trail.updating:
                 self._closes()
+            if self._gradients is not None:
+                self._gradients.end(sys._getframe(1), failed)
+            if trail.watches is not None:
+                trail.watches.after(sys._getframe(1), "the backward pass", [])
         except Exception as error:
             trail.backend.fail("a backward pass", error)
 

@@ -56,6 +56,8 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
         given = None
         if trail.level == VALUES:
             given = read((args, tuple((kwargs or {}).values())))
+        watches = trail.watches
+        looked = None if watches is None else watches.before(_frame(1), args, kwargs)
         before = sequence()
         start = clock()
         try:
@@ -71,14 +73,18 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
             if made is None and func in _WRITERS:
                 made = args[0]
             elif type(made) is torch.Size or not isinstance(made, _SEEN):
-                return result
+                if looked is None:
+                    return result
+                made = None
         try:
-            if _tracing() is None:
+            if made is not None and _tracing() is None:
                 added = self._see(func, args, kwargs, made, before, ns, _frame(1))
                 if added and given is not None:
                     trail.values.append((given, read(made)))
         except Exception as error:
             trail.backend.fail("an operation", error)
+        if watches is not None and looked is not None:
+            watches.after(_frame(1), func, looked)
         return result
 
     def _see(

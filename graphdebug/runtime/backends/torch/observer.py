@@ -17,6 +17,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
+from torch.utils.weak import TensorWeakRef
 
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.backends.torch import modes
@@ -33,9 +34,12 @@ from graphdebug.runtime.backends.torch.recompiles import Recompiles
 from graphdebug.runtime.backends.torch.scripted import ScriptCalls
 from graphdebug.runtime.backends.torch.trail import LEVELS, NODES, OFF, Trail
 from graphdebug.runtime.backends.torch.warned import WarningPlaces
+from graphdebug.runtime.backends.torch.watches import Watched, Watches, unwatchable, wrong
 
 if TYPE_CHECKING:
+    from graphdebug.protocol.runtime import DataBreakpoint
     from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.data_breakpoints import Target
 
 _NEEDED = (
     "_autograd._get_sequence_nr",
@@ -49,6 +53,7 @@ _NEEDED = (
 )
 """The private parts of ``torch._C`` that everything here stands on."""
 
+UNWATCHED = 'data breakpoints need "capture" to be "nodes" or "values"'
 NOTHING_YET = "this thread has called no operation on a tensor yet that could be stepped back to"
 
 _TRACERS = (
@@ -95,6 +100,7 @@ class TorchBackend(Backend):
         super().__init__(runtime)
         self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self.backward_passes = 0
+        self.watches: Watches | None = None
         self._active = self._installed = False
         self._local = threading.local()
         self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
@@ -331,6 +337,33 @@ class TorchBackend(Backend):
                 return "tracing"
             frame = frame.f_back
         return "eager"
+
+    def unwatchable(self, value: object) -> str:
+        """Why a tensor can't have a data breakpoint."""
+        return UNWATCHED if self.level < NODES else unwatchable(value)
+
+    def weakly(self, value: Any) -> Callable[[], Any]:
+        """torch keeps a tensor's object longer than Python would."""
+        reference: Callable[[], Any] = TensorWeakRef(value)
+        return reference
+
+    def try_condition(self, target: Target, condition: str, frame: FrameType) -> str:
+        """Ask it once."""
+        return wrong(target, condition, frame)
+
+    def watch(self, wanted: Sequence[tuple[DataBreakpoint, Target]]) -> None:
+        """Look at these tensors from now on; what was seen of those that were set before stays."""
+        known = (
+            {} if self.watches is None else {one.breakpoint: one for one in self.watches.watched}
+        )
+        tell = self.runtime.data_breakpoints.tell
+        watched = [
+            known.get(item) or Watched(item, target, functools.partial(tell, item.id))
+            for item, target in wanted
+        ]
+        self.watches = Watches(self, watched) if watched else None
+        for trail in list(self._trails):
+            trail.watches = self.watches
 
     def past(self) -> Past | str:
         """The steps that the calling thread made last, and the one that it is in."""

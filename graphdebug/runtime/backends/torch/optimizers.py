@@ -124,6 +124,8 @@ def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[...
         try:
             trail = backend.trail()
             if trail is not None and trail.level != OFF:
+                if trail.watches is not None:
+                    trail.watches.before(sys._getframe(1))
                 trail.updates.begin(optimizer, args, kwargs, sys._getframe(1))
         except Exception as error:
             backend.fail("an optimizer step", error)
@@ -133,6 +135,8 @@ def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[...
             trail = backend.trail()
             if trail is not None and trail.level != OFF:
                 trail.updates.end(optimizer, sys._getframe(1))
+                if trail.watches is not None:
+                    trail.watches.after(sys._getframe(1), f"{type(optimizer).__name__}.step", [])
         except Exception as error:
             backend.fail("an optimizer step", error)
 

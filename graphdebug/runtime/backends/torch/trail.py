@@ -36,6 +36,7 @@ from graphdebug.runtime.frames import source_at
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
+    from graphdebug.runtime.backends.torch.watches import Watches
 
 OFF, STEPS, NODES, VALUES = range(4)
 LEVELS = {"off": OFF, "steps": STEPS, "nodes": NODES, "values": VALUES}
@@ -94,7 +95,7 @@ class Aside:
 class Trail:
     """The open step of one thread, the only one that calls its methods.
 
-    ``level`` alone is set by others: to OFF at once, to anything else through ``wanted``.
+    ``level`` is set by others, to OFF at once, to anything else through ``wanted``, and ``watches``.
     """
 
     def __init__(self, backend: TorchBackend) -> None:
@@ -102,6 +103,7 @@ class Trail:
         self.level = self.wanted = backend.level
         self.mode: Any = None
         self.updates: Any = None
+        self.watches: Watches | None = backend.watches
         self.on = False
         self.root = self.at = Event(None)
         self.base = sequence()

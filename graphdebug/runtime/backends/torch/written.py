@@ -1,0 +1,99 @@
+"""Whether a tensor was written in place: its own memory, not only memory that it shares an object with.
+
+All views of a tensor count writes together; ``.data`` counts for itself. So what an operation wrote is
+compared by address.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import torch
+
+ELEMENTS_LIMIT = 1 << 20
+"""Elements whose addresses are compared one by one; in larger views any overlap counts."""
+
+
+class Memory(NamedTuple):
+    """What tells that a tensor was written."""
+
+    version: int
+    address: int
+    """Of its first element."""
+
+    @classmethod
+    def of(cls, tensor: Any) -> Memory:
+        """As it is now."""
+        return cls(version(tensor), _address(tensor))
+
+
+def version(tensor: Any) -> int:
+    """How often it was written; -1 where torch doesn't count."""
+    try:
+        with torch._C.DisableTorchFunction():
+            return int(tensor._version)
+    except RuntimeError:
+        return -1
+
+
+def written(tensor: Any, before: Memory, now: Memory, given: Any) -> bool:
+    """Whether it was written since ``before``.
+
+    ``given``: the tensors of the operation that ran in between, and their versions before it; None
+    where nobody knows what ran.
+    """
+    if now.address != before.address:
+        return True
+    wrote = [item for item, known in given or () if version(item) != known]
+    beside = [item for item in wrote if item is not tensor and _shares(item, tensor)]
+    if any(item is tensor for item in wrote) or not beside:
+        return now.version != before.version
+    return any(_overlap(item, tensor) for item in beside)
+
+
+def _address(tensor: Any) -> int:
+    try:
+        with torch._C.DisableTorchFunction():
+            return int(tensor.data_ptr())
+    except RuntimeError:
+        return 0
+
+
+def _shares(one: Any, other: Any) -> bool:
+    try:
+        with torch._C.DisableTorchFunction():
+            address = one.untyped_storage().data_ptr()
+            return bool(address) and address == other.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):
+        return False
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    """Whether two tensors of one storage have an element in common."""
+    with torch.no_grad(), torch._C.DisableTorchFunction():
+        (begin, end), (other_begin, other_end) = _extent(one), _extent(other)
+        if begin >= other_end or other_begin >= end:
+            return False
+        spread = max(end, other_end)
+        if one.dtype.itemsize != other.dtype.itemsize or spread > ELEMENTS_LIMIT:
+            return True
+        return bool(torch.isin(_elements(one), _elements(other)).any())
+
+
+def _extent(tensor: Any) -> tuple[int, int]:
+    """The bytes of the storage from its first element up to its last."""
+    if not tensor.numel():
+        return 0, 0
+    strides = zip(tensor.shape, tensor.stride(), strict=True)
+    last = tensor.storage_offset() + sum((size - 1) * stride for size, stride in strides)
+    size = tensor.dtype.itemsize
+    return tensor.storage_offset() * size, (last + 1) * size
+
+
+def _elements(tensor: Any) -> Any:
+    """The places of its elements in the storage."""
+    places = [tensor.storage_offset()]
+    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        places = [at + n * stride for at, n in itertools.product(places, range(size))]
+    return torch.tensor(places)
