@@ -59,10 +59,15 @@ class Target:
         return self.code is not None or self.module is not None
 
     def frame(self, inner: FrameType | None) -> FrameType | None:
-        """The innermost frame, from ``inner`` outwards, whose local name it is."""
-        while inner is not None and inner.f_code is not self.code:
+        """The innermost frame, from ``inner`` outwards, whose name it is: its function's, its module's."""
+        while inner is not None:
+            code = inner.f_code
+            if code is self.code:
+                return inner
+            if code.co_name == "<module>" and inner.f_globals.get("__name__") == self.module:
+                return inner
             inner = inner.f_back
-        return inner
+        return None
 
     def value(self, inner: FrameType | None) -> Any:
         """What it is now, seen from a frame; None where it is nothing, or out of sight."""
@@ -182,16 +187,17 @@ class DataBreakpoints:
 
 
 def bound_at(code: CodeType, name: str, last: int, now: int) -> int | None:
-    """The line that bound a name on the way from one instruction to another; None where none did.
+    """The line that bound a name on the way from one instruction to another.
 
-    It is the first one after ``last`` that could have.
+    None where none did, or several could have and the statement of the first isn't one of them.
     """
     stores = _stores(code, name)
     if last < now:
         found = [at for at in stores if last <= at < now]
     else:  # round a loop
         found = [at for at in stores if at >= last] + [at for at in stores if at < now]
-    return line_at(code, found[0]) if found else None
+    lines = list(dict.fromkeys(line_at(code, at) for at in found))
+    return lines[0] if len(lines) == 1 or line_at(code, last) in lines[:1] else None
 
 
 @functools.lru_cache(maxsize=256)

@@ -13,6 +13,7 @@ from support.markers import line, mark_at, program
 pytestmark = pytest.mark.frameworks
 
 WATCHED = program("torch_watched.py")
+ELSEWHERE = program("torch_watched_elsewhere.py")
 Message = dict[str, Any]
 
 
@@ -46,18 +47,18 @@ def watch(session: Session, *wanted: tuple[Message, str]) -> list[Message]:
     return found
 
 
-def stops(session: Session, until: str) -> list[str]:
+def stops(session: Session, until: str, path: str = WATCHED) -> list[str]:
     """The marks of the lines where data breakpoints stop, up to the line breakpoint at ``until``."""
     found = []
     while True:
         session.cont()
         stop = session.wait_for_stop()
         if stop["reason"] == "breakpoint":
-            assert session.place()[1] == line(WATCHED, until)
+            assert session.place()[1] == line(path, until)
             return found
         assert (stop["reason"], stop["description"]) == ("data breakpoint", "Data breakpoint")
         assert stop["hitBreakpointIds"] and stop["text"]
-        found.append(mark_at(WATCHED, session.place()[1]))
+        found.append(mark_at(path, session.place()[1]))
 
 
 def to(session: Session, name: str) -> None:
@@ -158,4 +159,31 @@ def test_each_kind_stops_where_it_happens(start: Start, graphdebug_adapter: str)
     session.cont()
     assert session.wait_for_exit() == 0
     bare = subprocess.run([sys.executable, WATCHED], capture_output=True, text=True, check=True)
+    assert session.output("stdout") == bare.stdout
+
+
+def test_writes_in_other_places(start: Start, graphdebug_adapter: str) -> None:
+    session = start(graphdebug_adapter, timeout=60)
+    session.launch(program=ELSEWHERE, breakpoints={ELSEWHERE: [line(ELSEWHERE, "begin")]})
+    session.wait_for_stop("breakpoint")
+    weight, scale = info(session, "model.weight"), info(session, "scale")
+    assert scale["description"].startswith("scale in __main__")
+
+    # Each step of an optimizer, also where its operations are taken for granted.
+    watch(session, (weight, ""))
+    session.set_breakpoints(ELSEWHERE, [line(ELSEWHERE, "trained")])
+    assert stops(session, "trained", ELSEWHERE) == ["adam"] * 5
+
+    # A global name that is bound anew; a thread that is seen; one that isn't, by who sees it next.
+    watch(session, (scale, ""))
+    session.set_breakpoints(ELSEWHERE, [])
+    session.cont()
+    found = []
+    while (stop := session.next_stop()) is not None:
+        found.append((mark_at(ELSEWHERE, session.place()[1]), stop["text"]))
+        session.cont()
+    assert [mark for mark, _ in found] == ["scale", "add", "seen", "after"]
+    assert "bound to another tensor; it is float32 (2,) cpu" in found[0][1]
+    assert "by mul_" in found[2][1] and "code that isn't seen" in found[3][1]
+    bare = subprocess.run([sys.executable, ELSEWHERE], capture_output=True, text=True, check=True)
     assert session.output("stdout") == bare.stdout

@@ -171,6 +171,7 @@ class TorchBackend(Backend):
         self._take_out()
         self._visible_patches.restore()
         self._scripts.remove()
+        self.watch(())
         for trail in list(self._trails):
             trail.level = trail.wanted = OFF
         thread = getattr(self._local, "thread", None)

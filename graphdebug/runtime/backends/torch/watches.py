@@ -111,6 +111,8 @@ class Watched:
         self._step(frame)
         if not what or not self._counts():
             return None
+        if bound and place[1] is None:
+            what += ", before this line ran"
         header = tensors.header(tensor)
         return Hit(self, f"{self.target.label} {what}; it is {header}", *place)
 
@@ -170,7 +172,7 @@ class Watched:
         return around, bound_at(around.f_code, self.target.label, self._last, around.f_lasti)
 
     def _step(self, frame: FrameType) -> None:
-        around = self.target.frame(frame) if self.target.code is not None else None
+        around = self.target.frame(frame) if self.target.named else None
         if around is not None:
             self._last = around.f_lasti
 

@@ -6,7 +6,6 @@ compared by address.
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, NamedTuple
 
 import torch
@@ -75,8 +74,11 @@ def _overlap(one: Any, other: Any) -> bool:
         (begin, end), (other_begin, other_end) = _extent(one), _extent(other)
         if begin >= other_end or other_begin >= end:
             return False
-        spread = max(end, other_end)
-        if one.dtype.itemsize != other.dtype.itemsize or spread > ELEMENTS_LIMIT:
+        if one.dtype.itemsize != other.dtype.itemsize:
+            return True
+        if one.is_contiguous() and other.is_contiguous():
+            return True
+        if max(one.numel(), other.numel()) > ELEMENTS_LIMIT:
             return True
         return bool(torch.isin(_elements(one), _elements(other)).any())
 
@@ -93,7 +95,7 @@ def _extent(tensor: Any) -> tuple[int, int]:
 
 def _elements(tensor: Any) -> Any:
     """The places of its elements in the storage."""
-    places = [tensor.storage_offset()]
+    places = torch.tensor(tensor.storage_offset())
     for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
-        places = [at + n * stride for at, n in itertools.product(places, range(size))]
-    return torch.tensor(places)
+        places = places[..., None] + torch.arange(size if stride else 1) * stride
+    return places
