@@ -10,7 +10,7 @@ from importlib import import_module
 from graphdebug import __version__
 from graphdebug.commands.errors import CommandError
 
-COMMANDS = ("demo", "run", "adapter")
+COMMANDS = ("demo", "run", "adapter", "language-server")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A command's own imports are worth saving when another one runs: the adapter starts cold.
     wanted = [name for name in COMMANDS if name in words[:1]] or list(COMMANDS)
     for name in wanted:
-        import_module(f"graphdebug.commands.{name}").add(subparsers)
+        import_module(f"graphdebug.commands.{name.replace('-', '_')}").add(subparsers)
     parsed = parser.parse_args(words)
     try:
         code: int = parsed.run(parsed)

@@ -26,9 +26,6 @@ _UNSTOPPED = (
 )  # fmt: skip
 """Constructs, by how their names begin, at whose graph runs the debugger can't stop yet."""
 
-_STOPPED_INSIDE = ("torch.compile",)
-"""Constructs whose functions run eagerly under ``staticGraphs: node``."""
-
 _HELD_INSIDE = ("tf.", "keras.")
 """Constructs, by how their names begin, whose nodes are held while they run under it."""
 
@@ -217,17 +214,7 @@ class Breakpoints:
         return bound
 
     def _stops_inside(self, binding: Binding) -> bool:
-        there = (
-            binding.session
-            or binding.construct in _STOPPED_INSIDE
-            or (
-                binding.construct.startswith(_HELD_INSIDE)
-                and not binding.construct.startswith(_UNSTOPPED)
-            )
-        )
-        return (
-            there and binding.kind == "boundary" and self.observed and self.static_graphs == "node"
-        )
+        return binding.can_stop_inside and self.observed and self.static_graphs == "node"
 
     def _misses(self, binding: Binding) -> bool:
         return not self.observed or binding.construct.startswith(_UNSTOPPED)

@@ -90,9 +90,9 @@ class Observers:
         messages = connection.messages()
         try:
             first = await asyncio.wait_for(anext(messages, None), INTRODUCTION_SECONDS)
-            if not self._invited(first):
+            if not isinstance(first, dict) or not self._invited(first):
                 return
-            connection.send({"type": "response", "request_seq": 1, "success": True})
+            connection.send(_response(first, {"success": True}))
             for alert in self._alerts:
                 connection.send(alert)
             self._observers[connection] = writer
@@ -108,24 +108,25 @@ class Observers:
             self._serving.discard(task)
             await connection.close()
 
-    def _invited(self, first: Message | Fault | None) -> bool:
-        if not isinstance(first, dict) or first.get("command") != OBSERVE:
-            return False
+    def _invited(self, first: Message) -> bool:
         try:
             arguments = from_wire(ObserveArguments, first.get("arguments"))
         except WireError:
             return False
-        return same_token(arguments.token, self._token)
+        return first.get("command") == OBSERVE and same_token(arguments.token, self._token)
 
     def _answer(self, request: Message) -> Message:
-        command = str(request.get("command"))
-        response = {
-            "type": "response",
-            "request_seq": request.get("seq", 0),
-            "command": command,
-        }
         try:
-            body = self._answers.answer(command, request.get("arguments"))
+            body = self._answers.answer(str(request.get("command")), request.get("arguments"))
         except Refused as error:
-            return {**response, "success": False, "message": str(error)}
-        return {**response, "success": True, "body": body}
+            return _response(request, {"success": False, "message": str(error)})
+        return _response(request, {"success": True, "body": body})
+
+
+def _response(request: Message, fields: Message) -> Message:
+    return {
+        "type": "response",
+        "request_seq": request.get("seq", 0),
+        "command": request.get("command", ""),
+        **fields,
+    }

@@ -6,5 +6,6 @@ framework.
 
 from graphdebug.analysis.analysis import Analysis, analyse
 from graphdebug.analysis.binding import Binding, BindingKind
+from graphdebug.analysis.blocks import Block, Function, Span
 
-__all__ = ["Analysis", "Binding", "BindingKind", "analyse"]
+__all__ = ["Analysis", "Binding", "BindingKind", "Block", "Function", "Span", "analyse"]

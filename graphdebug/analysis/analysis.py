@@ -12,6 +12,7 @@ from functools import cached_property
 
 from graphdebug.analysis import reasons
 from graphdebug.analysis.binding import Binding
+from graphdebug.analysis.blocks import Block, Function, blocks_of, functions_of
 from graphdebug.analysis.contexts import PLAIN, Contexts, Mark
 from graphdebug.analysis.facts import first_line
 from graphdebug.analysis.lines import CodeLines, Owner
@@ -60,6 +61,21 @@ class Analysis:
                     owners.setdefault(line, []).extend(s for s in (*outside, scope))
         found = (self._combined(line, scopes) for line, scopes in sorted(owners.items()))
         return tuple(binding for binding in found if binding.kind != "line")
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The same, put together: each reason once for the function that it holds in."""
+        return blocks_of(self.bindings, self._names.scopes)
+
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        """The functions of the file, in order."""
+        return functions_of(self._names.scopes)
+
+    @property
+    def error(self) -> str:
+        """Why Python can't read the file; empty where it can."""
+        return self._code.error
 
     def _unknown(self, line: int) -> Binding:
         """For a line without a statement: there is none in the file, or it can't be read."""

@@ -11,6 +11,16 @@ from typing import Literal
 BindingKind = Literal["line", "boundary", "node", "never"]
 
 
+_COMPILED = ("torch.compile",)
+"""Constructs whose functions run eagerly under ``staticGraphs: node``."""
+
+_HELD = ("tf.", "keras.")
+"""Constructs, by how their names begin, whose nodes are held while they run under it."""
+
+_PASSED = ("tf.data.",)
+"""Of those, the ones at whose graph runs the debugger can't stop yet."""
+
+
 @dataclass(frozen=True)
 class Binding:
     """What a breakpoint on one line does."""
@@ -31,3 +41,10 @@ class Binding:
     """Whether it is a Session that runs the graph, node by node."""
     builds: bool = True
     """Whether Python itself stops there, be it only while the graph is built or traced."""
+
+    @property
+    def can_stop_inside(self) -> bool:
+        """Whether ``staticGraphs: node`` makes a breakpoint there stop inside the running graph."""
+        held = self.construct.startswith(_HELD) and not self.construct.startswith(_PASSED)
+        there = self.session or self.construct in _COMPILED or held
+        return there and self.kind == "boundary"

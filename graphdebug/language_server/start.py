@@ -1,0 +1,30 @@
+"""Puts the server together and runs it on stdio."""
+
+from __future__ import annotations
+
+from graphdebug.language_server import (
+    code_actions,
+    code_lenses,
+    diagnostics,
+    hovers,
+    inlay_hints,
+    inline_values,
+    synchronization,
+)
+from graphdebug.language_server.server import Server
+
+
+def serve() -> None:
+    """Until the client ends it or is gone."""
+    server = Server()
+    for feature in (
+        synchronization,
+        diagnostics,
+        code_actions,
+        inlay_hints,
+        inline_values,
+        hovers,
+        code_lenses,
+    ):
+        feature.register(server)
+    server.start_io()
