@@ -50,7 +50,7 @@ class DebugAdapter(Observer):
         self._observers = Observers(answers)
         self._records = Records(self.session, self._steps, answers, self._tell)
         remembered = Remembered(self.session)
-        exceptions = Exceptions(self.session)
+        exceptions = Exceptions(self.session, self._records)
         live = LiveStops(self.session, self._records, self._runtimes, self._steps)
         self._stops = Stops(
             self.session,

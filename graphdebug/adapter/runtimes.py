@@ -113,9 +113,11 @@ class Runtimes:
         )
         self._server = await start(self._serve, sock=self._listener.socket)
 
-    def invitation(self, configuration: Configuration) -> messages.Invitation:
-        """What a process needs to come here."""
-        return messages.Invitation(self._listener.endpoint, self._token, configuration)
+    def invitation(
+        self, configuration: Configuration, explain: bool = False
+    ) -> messages.Invitation:
+        """What a process needs to come here; with ``explain`` it explains the error that ends it."""
+        return messages.Invitation(self._listener.endpoint, self._token, configuration, explain)
 
     async def tell(self, command: str, arguments: Any) -> None:
         """Send a request to each runtime that is here, and wait until they have it."""

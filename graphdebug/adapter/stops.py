@@ -178,6 +178,9 @@ class Stops:
         if boundary is not None:
             self._standing[body["threadId"]] = boundary
             self._at_boundary(body, top, boundary)
+        elif body.get("reason") == "exception":
+            if self._observed():
+                await self._exceptions.explain(body, top["id"])
         elif body.get("reason") in ("breakpoint", "step", "function breakpoint"):
             await self._at_line(body, top)
 

@@ -28,7 +28,7 @@ async def run_observed(
     try:
         environment = {
             **os.environ,
-            **injection.environment(runtimes.invitation(configuration), os.environ),
+            **injection.environment(runtimes.invitation(configuration, explain=True), os.environ),
         }
         process = await asyncio.create_subprocess_exec(*command, env=environment)
         loop = asyncio.get_running_loop()

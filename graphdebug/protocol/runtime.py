@@ -32,6 +32,8 @@ class Invitation:
     """Proves that the connecting process was invited."""
     configuration: Configuration = field(default_factory=Configuration)
     """What to record until the observer says otherwise."""
+    explain: bool = False
+    """Whether an error that ends the program is explained at the end of its traceback."""
 
 
 @dataclass(frozen=True)

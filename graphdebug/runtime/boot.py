@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import sys
 from importlib import import_module
+from types import TracebackType
 from typing import Any
 
 from graphdebug import __version__
@@ -24,6 +26,7 @@ from graphdebug.runtime.node_stops import NodeStops
 from graphdebug.runtime.recorder import Recorder, rank
 from graphdebug.runtime.replays import Replays
 from graphdebug.runtime.stops import Stops
+from graphdebug.runtime.untraced import untraced
 
 FLUSH_SECONDS = 2.0
 """How long a program that ends waits for its last records to be sent."""
@@ -43,6 +46,7 @@ class Runtime:
         self.backends: dict[str, Backend] = {}
         self._given_up: set[str] = set()
         self._told: set[str] = set()
+        self._said: set[str] = set()
         self._invitation = invitation
         self._link = Link(
             invitation,
@@ -124,8 +128,30 @@ class Runtime:
         """Send the result of an expression that the adapter evaluated."""
         self._link.send(messages.PublishedEvent(key, result, error))
 
+    @untraced
+    def explanation(self, error: BaseException, traceback: TracebackType | None) -> str | None:
+        """What is to be said of an error that an operation on tensors raised; None of any other."""
+        for backend in self._active():
+            try:
+                found = backend.explain(error, traceback)
+            except Exception as ours:
+                self._alert_once(f"an error of {backend.name}'s is not explained", ours)
+            else:
+                if found is not None:
+                    return found.text()
+        return None
+
+    def _alert_once(self, what: str, error: Exception) -> None:
+        reason = f"{what}, since graphdebug failed: {type(error).__name__}: {error}"
+        if reason not in self._said:
+            self._said.add(reason)
+            text = f"{reason}. The program is not affected; please report this."
+            self.recorder.alert("hook", text, source=_innermost(error))
+
     def finish(self) -> None:
-        """The program ends: send what is open."""
+        """The program ends: explain the error that ended it, and send what is open."""
+        if self._invitation.explain:
+            self._explain_the_end()
         for backend in self.backends.values():
             if backend.name not in self._given_up:
                 try:
@@ -133,6 +159,22 @@ class Runtime:
                 except Exception as error:
                     self.give_up(backend, "the end of the program", error)
         self._link.close(FLUSH_SECONDS)
+
+    def _explain_the_end(self) -> None:
+        """Write below the traceback of an error that ended the program what is to be said of it.
+
+        The interpreter sets ``sys.last_value`` for what nobody caught, and has had it printed, by the
+        program's own ``sys.excepthook`` if it has one. Others set it too (pytest, for a test that
+        failed); a traceback that ended the program begins at the outermost frame.
+        """
+        error: BaseException | None = getattr(sys, "last_value", None)
+        traceback: TracebackType | None = getattr(sys, "last_traceback", None)
+        if error is None or traceback is None or traceback.tb_frame.f_back is not None:
+            return
+        text = self.explanation(error, traceback)
+        if text is not None:
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr may be closed
+                print("", "graphdebug: " + text, sep="\n", file=sys.stderr, flush=True)
 
     def abandon(self) -> None:
         """This process is a fork: the link belongs to its parent."""
@@ -277,6 +319,13 @@ def past(key: str) -> None:
 def node_stop() -> int | None:
     """What the adapter evaluates where threads stopped at nodes of one line: which stop this is."""
     return None if runtime is None else runtime.node_stops.here()
+
+
+def explain(key: str) -> None:
+    """What the adapter evaluates at a stop for an exception; the text, or None, travels on our link."""
+    stopped = debugger.raised()
+    if runtime is not None and stopped is not None:
+        runtime.publish(key, runtime.explanation(*stopped))
 
 
 def inspect(key: str, value: Any, mode: str, index: str | None) -> None:

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType, FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
 problems: list[str] = []
@@ -42,6 +42,22 @@ def suspended(ident: int | None = None) -> bool:
 
 _SUSPENDED = 2
 """pydevd's STATE_SUSPEND."""
+
+
+def raised() -> tuple[BaseException, TracebackType | None] | None:
+    """The exception that the calling thread is stopped for, and its traceback from there inwards."""
+    try:
+        from _pydevd_bundle.pydevd_constants import get_current_thread_id
+        from pydevd import get_global_debugger
+
+        frames = get_global_debugger().suspended_frames_manager
+        stopped = frames.get_frames_list(get_current_thread_id(threading.current_thread()))
+        error, traceback = stopped.exc_desc, stopped.trace_obj
+    except Exception:
+        return None
+    if not isinstance(error, BaseException):
+        return None
+    return error, traceback if isinstance(traceback, TracebackType) else error.__traceback__
 
 
 def pause_tracing() -> bool:

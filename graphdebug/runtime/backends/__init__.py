@@ -9,7 +9,7 @@ import functools
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from graphdebug.protocol.model import Framework
@@ -19,6 +19,7 @@ from graphdebug.runtime.replays import Replay
 if TYPE_CHECKING:
     from graphdebug.runtime.boot import Runtime
     from graphdebug.runtime.data_breakpoints import Target
+    from graphdebug.runtime.explanations import Explanation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,6 +100,14 @@ class Backend(ABC):
     def past(self) -> Past | str:
         """What the calling, stopped thread ran last, or why there is none to walk back through."""
         return ""
+
+    def explain(self, error: BaseException, traceback: TracebackType | None) -> Explanation | None:
+        """What is to be said of an error; None where it isn't one of this framework's operations.
+
+        ``traceback`` leads from the outermost frame that is known to the one that raised. Nothing of
+        the error or its frames may be kept.
+        """
+        return None
 
     def finish(self) -> None:
         """The program ends: report what is still open."""

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from graphdebug.runtime.backends.torch.modes import leave_soon
 from graphdebug.runtime.backends.torch.patches import unmark
+from graphdebug.runtime.backends.torch.raised import raised
 from graphdebug.runtime.backends.torch.records import Op, TensorInfo, executed
 from graphdebug.runtime.backends.torch.trail import NODES, PLAIN, VALUES, Trail, clock, sequence
 from graphdebug.runtime.backends.torch.values import read
@@ -64,6 +65,10 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
             result = func(*args, **kwargs) if kwargs else func(*args)
         except BaseException as error:
             unmark(error)
+            try:
+                trail.raised = raised(error, func, args, kwargs, _frame(1))
+            except Exception as ours:
+                trail.backend.fail("an operation that raised", ours)
             raise
         ns = clock() - start
         made = result

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from graphdebug.protocol.runtime import DataBreakpoint
     from graphdebug.runtime.boot import Runtime
     from graphdebug.runtime.data_breakpoints import Target
+    from graphdebug.runtime.explanations import Explanation
 
 _NEEDED = (
     "_autograd._get_sequence_nr",
@@ -373,6 +374,13 @@ class TorchBackend(Backend):
             return 'nothing is recorded to step back through: "capture" is "off" or "steps"'
         found = None if thread is None else Past(thread.trail)
         return found if found is not None and found.steps else NOTHING_YET
+
+    def explain(self, error: BaseException, traceback: TracebackType | None) -> Explanation | None:
+        """What is to be said of an error that an operation raised."""
+        from graphdebug.runtime.backends.torch import errors
+
+        thread = getattr(self._local, "thread", None)
+        return errors.explain(error, traceback, None if thread is None else thread.trail)
 
     def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
         """Look into a live tensor."""

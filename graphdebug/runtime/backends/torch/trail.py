@@ -31,6 +31,7 @@ from graphdebug.runtime.backends.torch.positions import (
     place,
     position,
 )
+from graphdebug.runtime.backends.torch.raised import Raised
 from graphdebug.runtime.backends.torch.records import COMPILED, Event, Op, infos, tensors
 from graphdebug.runtime.frames import source_at
 
@@ -117,6 +118,8 @@ class Trail:
         self.in_backward = 0
         self.after_backward = False
         self.aside: Aside | None = None
+        self.raised: Raised | None = None
+        self.closed: tuple[str, Source | None] | None = None
         self.steps = 0
         self.ended: deque[Ended] = deque(maxlen=STEPS_LIMIT)
         self.partial = False
@@ -256,6 +259,7 @@ class Trail:
         if graph is not None:
             self.ended.append(Ended(index, graph, at, values))
         self.steps += 1
+        self.closed = (name, source)
         self._reopen(now, base)
 
     def _reopen(self, now: int, base: int | None) -> None:

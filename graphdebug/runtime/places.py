@@ -1,0 +1,182 @@
+"""The frames on the way to an error, and the values and expressions in them.
+
+Values are looked up, never computed. Used by ``origins`` and by the backends' ``errors``.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType, FrameType, TracebackType
+from typing import Any, Literal
+
+from graphdebug.protocol.model import Source
+from graphdebug.runtime.frames import absolute, is_user_file, line_at, qualified_name
+from graphdebug.runtime.reading import Function, Reaching, function_of
+
+MISSING = object()
+"""There is no such value, or to know it something would have to be run."""
+
+FrameKind = Literal["shown", "passes", "sequence", "hidden", "opaque"]
+"""What a frame is to the user: a step of the way that is read; one that passes its arguments on to a
+method of its ``self``, or to one part of it after the other; one of ours or the framework's that
+isn't there without us; anything else."""
+
+_TABLES = ("_parameters", "_buffers", "_modules")
+
+
+@dataclass(eq=False)
+class Place:
+    """A frame on the way to the error."""
+
+    code: CodeType
+    lasti: int
+    scope: dict[str, Any]
+    """Its globals."""
+    shown: dict[str, Any] | None
+    """Its locals; None for one that runs on, whose locals Python would keep if it were asked."""
+    way: FrameKind = "shown"
+    """How the place before it called it."""
+    owner: Any = None
+    """Whose method was called, where the call went through it."""
+    index: int = 0
+    """Which of its caller's parts it is, in a sequence."""
+    function: Function | None = field(init=False)
+    node: ast.AST | None = field(init=False)
+    """The operation that it stands at."""
+
+    def __post_init__(self) -> None:
+        self.function = function_of(self.code)
+        self.node = None if self.function is None else self.function.at(self.code, self.lasti)
+
+    @property
+    def users(self) -> bool:
+        """Whether it is the user's."""
+        return is_user_file(self.code.co_filename)
+
+    @property
+    def source(self) -> Source:
+        """Where it stands."""
+        return self.source_at(line_at(self.code, self.lasti))
+
+    def source_at(self, line: int) -> Source:
+        """A line of its file."""
+        return Source(absolute(self.code.co_filename), line, qualified_name(self.code))
+
+    def text(self, node: ast.AST) -> str:
+        """A part of its source."""
+        return "" if self.function is None else self.function.text(node)
+
+    def reaching(self, node: ast.Name) -> Reaching:
+        """What gave a variable its value, where it is read; where the place stands, if not in it."""
+        assert self.function is not None
+        at = node if self.function.holds(node) else self.node
+        return self.function.reaching(node.id, node if at is None else at)
+
+    def resolve(self, node: ast.AST | None) -> Any:
+        """The value of an expression as it is now, without running anything; or ``MISSING``."""
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Name):
+            for names in (self.shown, self.scope, vars(builtins)):
+                if names is not None and node.id in names:
+                    return names[node.id]
+                if names is None:
+                    return MISSING if self._is_local(node.id) else self.scope.get(node.id, MISSING)
+        if isinstance(node, ast.Attribute):
+            return attribute(self.resolve(node.value), node.attr)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            return _item(self.resolve(node.value), node.slice.value)
+        return MISSING
+
+    def _is_local(self, name: str) -> bool:
+        code = self.code
+        return code.co_name != "<module>" and name in (
+            *code.co_varnames,
+            *code.co_cellvars,
+            *code.co_freevars,
+        )
+
+
+def attribute(value: Any, name: str) -> Any:
+    """An attribute that is stored, not one that a method would make."""
+    if value is MISSING:
+        return MISSING
+    if isinstance(value, type):
+        return next((vars(kind)[name] for kind in value.__mro__ if name in vars(kind)), MISSING)
+    held = getattr(value, "__dict__", None)
+    if not isinstance(held, dict):
+        return MISSING
+    if name in held:
+        return held[name]
+    for table in _TABLES:
+        if isinstance(held.get(table), dict) and name in held[table]:
+            return held[table][name]
+    return MISSING
+
+
+def _item(value: Any, key: Any) -> Any:
+    try:
+        if type(value) in (list, tuple) and type(key) is int:
+            return value[key]
+        if type(value) is dict:
+            return value.get(key, MISSING)
+        held = getattr(value, "__dict__", {}).get("_modules")
+        if isinstance(held, dict) and type(key) is int:
+            return list(held.values())[key]
+    except (IndexError, TypeError):
+        pass
+    return MISSING
+
+
+def places_of(
+    traceback: TracebackType | None, kind: Callable[[CodeType], FrameKind]
+) -> list[Place]:
+    """The frames on the way to an error, outermost first; those alone that are to be read."""
+    found: list[Place] = []
+    way: FrameKind = "shown"
+    owner, index, sequence = None, 0, None
+    for frame, lasti, runs_on in _frames(traceback):
+        code = frame.f_code
+        what = kind(code)
+        if what == "hidden":
+            continue
+        if what == "shown":
+            shown = frame.f_globals if code.co_name == "<module>" else None
+            shown = frame.f_locals if shown is None and not runs_on else shown
+            if found and found[-1].code is code and way == "opaque" and not found[-1].users:
+                again = found.pop()  # a mode had this function called once more
+                way, owner, index = again.way, again.owner, again.index
+            found.append(Place(code, lasti, frame.f_globals, shown, way, owner, index))
+            way, owner, index = "shown", None, 0
+        elif what == "passes" and way != "opaque":
+            owner = frame.f_locals.get("self")
+            if way == "sequence":
+                index = _part(sequence, owner)
+            else:
+                way = "passes"
+        elif what == "sequence" and way == "passes" and not runs_on:
+            way, sequence = "sequence", owner
+        else:
+            way = "opaque"
+    return found
+
+
+def _part(sequence: Any, part: Any) -> int:
+    modules = list(attribute(sequence, "_modules").values())
+    return next((at for at, item in enumerate(modules) if item is part), -1)
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int, bool]]:
+    """Each frame, outermost first, its instruction, and whether the program goes on in it."""
+    around = []
+    frame = None if traceback is None else traceback.tb_frame.f_back
+    while frame is not None:
+        around.append((frame, frame.f_lasti, True))
+        frame = frame.f_back
+    yield from reversed(around)
+    while traceback is not None:
+        yield traceback.tb_frame, traceback.tb_lasti, False
+        traceback = traceback.tb_next
