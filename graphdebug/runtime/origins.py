@@ -76,7 +76,7 @@ class Origins:
                 return Origin(at, node, note, True)
         place = self.places[at]
         name = place.text(node)
-        return Origin(at, node, name if place.users else f"{name} in {qualified_name(place.code)}")
+        return Origin(at, node, name if place.users else f"{name} in {place.name}")
 
     def _outward(
         self, at: int, node: ast.expr, derived: bool = False
@@ -179,13 +179,13 @@ class Origins:
             yield link, (outward[0], outward[1])
 
     def _global(self, place: Place, name: str) -> Iterator[tuple[Link, None]]:
-        module = module_of(place.code.co_filename) if place.users else None
+        module = module_of(place.path) if place.users else None
         if module is None or not isinstance(module.node, ast.Module):
             return
         found, _ = module._in_block(module.node.body, name)
         for definition in found:
             about = self._describe(place.scope.get(name)) if len(found) == 1 else ""
-            source = Source(absolute(place.code.co_filename), definition.line, "<module>")
+            source = Source(absolute(place.path), definition.line, "<module>")
             yield Link(source, definition.text, about, len(found) == 1), None
 
     def _assigned(self, at: int, node: ast.Attribute) -> Iterator[tuple[Link, None]]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.frames import absolute, is_user_file, line_at, qualified_name
-from graphdebug.runtime.reading import Function, Reaching, function_of
+from graphdebug.runtime.reading import Function, Reaching, function_around, function_of
 
 MISSING = object()
 """There is no such value, or to know it something would have to be run."""
@@ -46,24 +46,36 @@ class Place:
     function: Function | None = field(init=False)
     node: ast.AST | None = field(init=False)
     """The operation that it stands at."""
+    path: str = field(init=False)
+    line: int = field(init=False)
+    name: str = field(init=False)
+    """The function's."""
 
     def __post_init__(self) -> None:
+        self.path, self.line = self.code.co_filename, line_at(self.code, self.lasti)
+        self.name = qualified_name(self.code)
         self.function = function_of(self.code)
         self.node = None if self.function is None else self.function.at(self.code, self.lasti)
+
+    def stand_for(self, path: str, line: int, name: str, operation: str) -> None:
+        """Be the place of the user's that this one's code was generated from."""
+        self.path, self.line, self.name = path, line, name
+        self.function = function_around(path, line)
+        self.node = None if self.function is None else self.function.on_line(line, operation)
 
     @property
     def users(self) -> bool:
         """Whether it is the user's."""
-        return is_user_file(self.code.co_filename)
+        return is_user_file(self.path)
 
     @property
     def source(self) -> Source:
         """Where it stands."""
-        return self.source_at(line_at(self.code, self.lasti))
+        return self.source_at(self.line)
 
     def source_at(self, line: int) -> Source:
         """A line of its file."""
-        return Source(absolute(self.code.co_filename), line, qualified_name(self.code))
+        return Source(absolute(self.path), line, self.name)
 
     def text(self, node: ast.AST) -> str:
         """A part of its source."""

@@ -105,6 +105,28 @@ class Function:
         found = named or [node for node in within if isinstance(node, _OPERATIONS)]
         return self._stored(found[0]) if len(found) == 1 else None
 
+    def on_line(self, line: int, operation: str) -> ast.AST | None:
+        """The operation of a line whose kind a framework names so, such as ``MatMul`` or ``AddV2``.
+
+        None where there are several, or none.
+        """
+        found = [
+            node
+            for node in ast.walk(self.node)
+            if isinstance(node, _OPERATIONS) and node.lineno <= line <= (node.end_lineno or 0)
+        ]
+        named = [node for node in found if operation and is_operation(node, operation)]
+        found = named or [node for node in found if isinstance(node, ast.Call)] or found
+        return found[0] if len(found) == 1 or named else None
+
+    def statement_on(self, line: int) -> str:
+        """The source of the innermost simple statement that spans a line."""
+        found = None
+        for node in ast.walk(self.node):
+            if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0):
+                found = node if not getattr(node, "body", None) else found
+        return "" if found is None else self.text(found)
+
     def _stored(self, node: ast.AST) -> ast.AST:
         """The assignment, where the operation is one to an element or an attribute."""
         stores = isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(
@@ -295,6 +317,20 @@ def _calls(node: ast.AST) -> str:
     return ""
 
 
+def _kind(node: ast.AST) -> str:
+    """What an operation is called, in small letters alone; ``?`` where it has no name."""
+    if isinstance(node, (ast.BinOp, ast.AugAssign)):
+        name = type(node.op).__name__.lower()
+        return {"mult": "mul", "matmult": "matmul"}.get(name, name)
+    return _calls(node).replace("_", "").lower() or "?"
+
+
+def is_operation(node: ast.AST, operation: str) -> bool:
+    """Whether an expression is an operation of that type, such as ``MatMul`` or ``AddV2``."""
+    kind, wanted = _kind(node), operation.lower().removesuffix("v2")
+    return wanted.endswith(kind) and not (kind == "mul" and wanted.endswith("matmul"))
+
+
 def _position(code: CodeType, lasti: int) -> tuple[int | None, ...]:
     positions = code.co_positions()  # type: ignore[attr-defined]
     line, end, column, end_column = next(
@@ -357,6 +393,12 @@ def _around(module: Function, line: int) -> Function:
         if isinstance(node, _FUNCTIONS) and node.lineno <= line <= (node.end_lineno or 0):
             found = node
     return module if found is None else Function(found, module._lines, module._column)
+
+
+def function_around(path: str, line: int) -> Function | None:
+    """The function of the user's that a line is in; the module where it is in none."""
+    module = module_of(path)
+    return None if module is None else _around(module, line)
 
 
 def _named(node: ast.AST) -> str:

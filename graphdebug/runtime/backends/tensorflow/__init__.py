@@ -20,7 +20,10 @@ from graphdebug.runtime.replays import Replay
 from graphdebug.runtime.stops import BOUNDARY, RETRACE
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.explanations import Explanation
 
 
 class TensorFlow(Backend):
@@ -101,6 +104,11 @@ class TensorFlow(Backend):
             "TensorFlow's tensors are never written, and writes to its variables aren't watched; "
             "data breakpoints watch PyTorch's tensors"
         )
+
+    def explain(self, error: BaseException, traceback: TracebackType | None) -> Explanation | None:
+        from graphdebug.runtime.backends.tensorflow import errors
+
+        return errors.explain(error, traceback)
 
     def inspect(self, value: Any, mode: str, index: str | None) -> dict[str, Any]:
         from graphdebug.runtime.backends.tensorflow import arrays, tensors

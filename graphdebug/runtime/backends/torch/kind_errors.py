@@ -69,7 +69,8 @@ def _target_dtype(failure: Failure, match: re.Match[str]) -> tuple[str, str] | N
     x, y = failure.given[:2]
     cause = f"{y.name} is {_short(y.info.dtype)}, and holds classes, so it has to be int64."
     if y.shape == x.shape:
-        cause = f"{y.name} is {_short(y.info.dtype)}; classes have to be int64, probabilities like {x.name}."
+        kind = _short(y.info.dtype)
+        cause = f"{y.name} is {kind}; classes have to be int64, probabilities as {x.name} is."
     return cause, f"{y.name}.long()."
 
 

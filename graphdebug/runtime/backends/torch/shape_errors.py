@@ -50,7 +50,8 @@ def _matmul(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     x, w = pair
     if isinstance(owner, torch.nn.Linear) and x.shape:
         size, takes = x.shape[-1], owner.in_features
-        cause = f"the last size of {x.name} is {size}, and {failure.owner_name} takes {takes} (in_features)."
+        layer = failure.owner_name
+        cause = f"the last size of {x.name} is {size}, and {layer} takes {takes} (in_features)."
         made = f"nn.Linear({size}, {owner.out_features}) for {failure.owner_name}{failure.made_at}"
         return cause, f"{made}, or give it a tensor whose last size is {takes}{_flat(x, takes)}."
     if len(x.shape) < 1 or len(w.shape) < 1:
