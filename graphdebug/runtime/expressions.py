@@ -1,6 +1,6 @@
-"""What an expression is made of: the operands of an operation, the arguments of a call.
+"""What an expression is: the operands of an operation, the arguments of a call, its name.
 
-Used by ``origins`` and by the backends' ``errors``.
+Used by ``reading``, ``origins`` and by the backends' ``errors``.
 """
 
 from __future__ import annotations
@@ -58,3 +58,24 @@ def argument(
     if place < 0 or len(before) <= place or any(isinstance(item, ast.Starred) for item in before):
         return None
     return call.args[place]
+
+
+def called_name(node: ast.AST) -> str:
+    """The last part of the name of what a call calls; empty for anything else."""
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return ""
+
+
+def is_operation(node: ast.AST, operation: str) -> bool:
+    """Whether an expression is an operation of that type, such as ``MatMul`` or ``AddV2``."""
+    kind, wanted = _kind(node), operation.lower().removesuffix("v2")
+    return wanted.endswith(kind) and not (kind == "mul" and wanted.endswith("matmul"))
+
+
+def _kind(node: ast.AST) -> str:
+    """What an operation is called, in small letters alone; ``?`` where it has no name."""
+    if isinstance(node, (ast.BinOp, ast.AugAssign)):
+        name = type(node.op).__name__.lower()
+        return {"mult": "mul", "matmult": "matmul"}.get(name, name)
+    return called_name(node).replace("_", "").lower() or "?"

@@ -14,6 +14,7 @@ import textwrap
 from types import CodeType
 from typing import NamedTuple
 
+from graphdebug.runtime.expressions import called_name, is_operation
 from graphdebug.runtime.frames import is_user_file, line_at
 
 LINES_LIMIT = 20_000
@@ -101,7 +102,7 @@ class Function:
             exact = [node for node in within if self._span(node) == wanted]
             if exact:
                 return self._stored(exact[0])
-        named = [node for node in within if called and _calls(node) == called]
+        named = [node for node in within if called and called_name(node) == called]
         found = named or [node for node in within if isinstance(node, _OPERATIONS)]
         return self._stored(found[0]) if len(found) == 1 else None
 
@@ -309,26 +310,6 @@ def _block_of(parent: ast.AST | None, node: ast.AST) -> list[ast.AST]:
         if isinstance(block, list) and node in block:
             return block
     return []
-
-
-def _calls(node: ast.AST) -> str:
-    if isinstance(node, ast.Call):
-        return getattr(node.func, "attr", getattr(node.func, "id", ""))
-    return ""
-
-
-def _kind(node: ast.AST) -> str:
-    """What an operation is called, in small letters alone; ``?`` where it has no name."""
-    if isinstance(node, (ast.BinOp, ast.AugAssign)):
-        name = type(node.op).__name__.lower()
-        return {"mult": "mul", "matmult": "matmul"}.get(name, name)
-    return _calls(node).replace("_", "").lower() or "?"
-
-
-def is_operation(node: ast.AST, operation: str) -> bool:
-    """Whether an expression is an operation of that type, such as ``MatMul`` or ``AddV2``."""
-    kind, wanted = _kind(node), operation.lower().removesuffix("v2")
-    return wanted.endswith(kind) and not (kind == "mul" and wanted.endswith("matmul"))
 
 
 def _position(code: CodeType, lasti: int) -> tuple[int | None, ...]:

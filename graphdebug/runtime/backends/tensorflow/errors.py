@@ -21,11 +21,11 @@ from tensorflow.python.framework.func_graph import FuncGraph
 from graphdebug.runtime.backends.tensorflow import error_words, tensors
 from graphdebug.runtime.backends.tensorflow.sources import source_of
 from graphdebug.runtime.explanations import Explanation, Operand
-from graphdebug.runtime.expressions import operands
+from graphdebug.runtime.expressions import is_operation, operands
 from graphdebug.runtime.frames import is_user_file
 from graphdebug.runtime.origins import LINKS, Link, Origin, Origins
 from graphdebug.runtime.places import MISSING, FrameKind, Place, attribute, places_of
-from graphdebug.runtime.reading import function_around, is_operation
+from graphdebug.runtime.reading import function_around
 
 _KINDS = (ValueError, TypeError, tf.errors.OpError)
 

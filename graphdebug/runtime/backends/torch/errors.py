@@ -134,7 +134,7 @@ def explain(
         return None
     shown = [
         Operand(item.name, describe_info(item.info), failure.origins.chain(item.origin))
-        for item in failure.given
+        for item in {item.name: item for item in failure.given}.values()
     ]
     return Explanation(
         operation=failure.called,
@@ -265,8 +265,7 @@ def _given(
 
 def _of_interest(given: list[Given], places: list[Place]) -> list[Given]:
     """Without what the user has no word for, biases, and parameters beside several other tensors."""
-    once = list({item.name: item for item in given}.values())
-    worded = [item for item in once if places[item.origin.at].users] or once
+    worded = [item for item in given if places[item.origin.at].users] or given
     plain = [item for item in worded if not item.name.endswith("bias")] or worded
     others = [item for item in plain if not item.is_parameter]
     return others if len(others) > 2 else plain

@@ -205,6 +205,8 @@ def _without(changes: list[Made], name: str) -> str:
         if called == "__setitem__":
             of = name or "the tensor"
             return f"change a copy: {of} = {of}.clone() before {changes[0].text}."
+        if not _IN_PLACE.match(called):
+            return "it without inplace=True."
         if called.endswith("_"):
             return f"{called.rstrip('_')} instead of {called}, which makes a new tensor."
     of = name or "the tensor"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from graphdebug.runtime.backends.torch import optimizer_errors
+
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.errors import Failure, Given
 
@@ -147,7 +149,7 @@ def _rank(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
 def _broadcast(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     pair = two(failure)
     if pair is None:
-        return first_line(failure), ""
+        return optimizer_errors.mismatch(failure) or (first_line(failure), "")
     a, b = pair
     cause = (
         f"{a.name} {a.shape} and {b.name} {b.shape} don't broadcast: counted from the last, sizes have "
