@@ -170,9 +170,16 @@ def test_writes_in_other_places(start: Start, graphdebug_adapter: str) -> None:
     assert scale["description"].startswith("scale in __main__")
 
     # Each step of an optimizer, also where its operations are taken for granted.
-    watch(session, (weight, ""))
+    each = {"dataId": weight["dataId"], "accessType": "write"}
+    fourth = {**each, "hitCondition": "== 4"}
+    read = {**each, "accessType": "read"}
+    answers = session.request("setDataBreakpoints", breakpoints=[each, fourth, read])["breakpoints"]
+    assert [answer["verified"] for answer in answers] == [True, True, False]
     session.set_breakpoints(ELSEWHERE, [line(ELSEWHERE, "trained")])
     assert stops(session, "trained", ELSEWHERE) == ["adam"] * 5
+    every, at_fourth = answers[0]["id"], answers[1]["id"]
+    hit = [body["hitBreakpointIds"] for body in session.transcript.events("stopped")[1:-1]]
+    assert hit == [[every], [every], [every], [every, at_fourth], [every]]
 
     # A global name that is bound anew; a thread that is seen; one that isn't, by who sees it next.
     watch(session, (scale, ""))

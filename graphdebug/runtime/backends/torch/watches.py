@@ -40,9 +40,9 @@ class Facts(NamedTuple):
     """What a tensor was like when it was last looked at."""
 
     memory: Memory
-    shape: str
-    dtype: str
-    device: str
+    shape: tuple[int, ...]
+    dtype: Any
+    device: Any
     gradient: tuple[int, int]
 
 
@@ -74,7 +74,7 @@ class Watched:
         self._current = target.tensor
         self._facts: Facts | None = None
         self._absent = False
-        self._holds: bool | None = None
+        self._holds = None if self.kind in ("nan", "expression") else False
         self._last: int | None = None
 
     @property
@@ -101,6 +101,9 @@ class Watched:
         if anew:
             self._current = TensorWeakRef(tensor)
         known, self._facts = self._facts, facts(tensor, self._asks_gradient)
+        if known == self._facts and not (anew or given or self._holds is None):
+            self._step(frame)
+            return None
         wrote = (
             known is not None
             and not anew
@@ -125,12 +128,10 @@ class Watched:
         if self.kind == "":
             return how
         if self.kind in Facts._fields:
-            before, after = getattr(known, self.kind, None), getattr(self._facts, self.kind)
-            return (
-                ""
-                if before in (None, after)
-                else f"changed its {self.kind} from {before} to {after}"
-            )
+            if known is None or getattr(known, self.kind) == getattr(self._facts, self.kind):
+                return ""
+            before, after = (_spelled(getattr(item, self.kind)) for item in (known, self._facts))
+            return f"changed its {self.kind} from {before} to {after}"
         if self.for_gradient:
             return ""
         touched = known is not None and known.gradient != self._facts.gradient
@@ -250,6 +251,8 @@ def unwatchable(value: Any) -> str:
         return f"a {type(value).__name__} runs code of its own; watch the tensors that it holds"
     if torch._C._functorch.is_functorch_wrapped_tensor(value):
         return "it stands for a tensor inside of a function's transformation, and is gone after it"
+    if torch.nn.parameter.is_lazy(value) or value.is_nested:
+        return "it has no fixed shape"
     if value.is_inference():
         return "it was made under inference_mode, where torch counts no writes"
     return ""
@@ -277,8 +280,11 @@ def ask(kind: str, code: CodeType | None, label: str, tensor: Any, frame: FrameT
     """Whether what a data breakpoint waits for is true now. Raises what its condition raises."""
     with tensors.quiet():
         if kind == "nan":
-            floats = tensor.is_floating_point() or tensor.is_complex()
-            return floats and not bool(torch.isfinite(tensor).all())
+            if not (tensor.is_floating_point() or tensor.is_complex()):
+                return False
+            if bool(torch.isfinite(tensor.sum())):  # much faster than asking each
+                return False
+            return not bool(torch.isfinite(tensor).all())
         assert code is not None
         names = {"torch": torch, **(user_frame(frame) or frame).f_globals}
         names.update(value=tensor, grad=gradient(tensor))
@@ -296,10 +302,14 @@ def gradient(tensor: Any) -> Any:
 
 def facts(tensor: Any, gradients: bool) -> Facts:
     """What a tensor is like now."""
-    about = tensors.describe(tensor)
     kept = gradient(tensor) if gradients else None
     known = (0, 0) if kept is None else (id(kept), version(kept))
-    return Facts(Memory.of(tensor), str(about.shape), about.dtype, about.device, known)
+    with torch._C.DisableTorchFunction():
+        return Facts(Memory.of(tensor), tensor.shape, tensor.dtype, tensor.device, known)
+
+
+def _spelled(fact: Any) -> str:
+    return str(tuple(fact) if isinstance(fact, tuple) else fact).removeprefix("torch.")
 
 
 def _not_finite(tensor: Any) -> str:

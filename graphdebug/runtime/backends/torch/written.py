@@ -31,7 +31,7 @@ def version(tensor: Any) -> int:
     """How often it was written; -1 where torch doesn't count."""
     try:
         with torch._C.DisableTorchFunction():
-            return int(tensor._version)
+            return tensor._version  # type: ignore[no-any-return]
     except RuntimeError:
         return -1
 
@@ -45,6 +45,8 @@ def written(tensor: Any, before: Memory, now: Memory, given: Any) -> bool:
     if now.address != before.address:
         return True
     wrote = [item for item, known in given or () if version(item) != known]
+    if not wrote:
+        return now.version != before.version
     beside = [item for item in wrote if item is not tensor and _shares(item, tensor)]
     if any(item is tensor for item in wrote) or not beside:
         return now.version != before.version
@@ -54,7 +56,7 @@ def written(tensor: Any, before: Memory, now: Memory, given: Any) -> bool:
 def _address(tensor: Any) -> int:
     try:
         with torch._C.DisableTorchFunction():
-            return int(tensor.data_ptr())
+            return tensor.data_ptr()  # type: ignore[no-any-return]
     except RuntimeError:
         return 0
 
