@@ -1,0 +1,125 @@
+"""What the source says of an instruction and of a variable: never one way where there are several."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from graphdebug.runtime.reading import Function, Reaching, function_of
+
+
+class Here(Exception):
+    """Raised by ``value`` with the frame that called it."""
+
+
+def value(*of: object) -> Any:
+    raise Here(sys._getframe(1))
+
+
+def straight(x: Any) -> None:
+    y = x
+    y = [y]
+    value(y)
+
+
+def branches(x: Any) -> None:
+    y = x
+    if x:
+        y = [x]
+    elif x is None:
+        y = [x, x]
+        return
+    value(y)
+
+
+def both(x: Any) -> None:
+    if x:
+        y = [x]
+    elif x is None:
+        y = []
+    else:
+        y = (x,)
+    value(y)
+
+
+def loops(x: Any) -> None:
+    y = x
+    for z, y in [(x, x)]:
+        value(y)
+        y = z
+
+
+def carried(x: Any) -> None:
+    y = x
+    while True:
+        value(y)
+        y = [y]
+
+
+def tried(x: Any) -> None:
+    y = x
+    try:
+        y = [x][x]
+    except IndexError:
+        y = []
+    value(y)
+
+
+def given(y: Any) -> None:
+    value(y)
+
+
+def augmented(y: Any) -> None:
+    y += 1
+    value(y)
+
+
+def reaching(function: Any, argument: Any) -> tuple[Reaching, int]:
+    """How ``y`` got its value at the call of ``value``; and the function's first line."""
+    source, call = located(function, argument)
+    return source.reaching("y", call), function.__code__.co_firstlineno
+
+
+def located(function: Any, argument: Any) -> tuple[Function, ast.AST]:
+    with pytest.raises(Here) as caught:
+        function(argument)
+    frame: FrameType = caught.value.args[0]
+    source = function_of(frame.f_code)
+    assert source is not None
+    call = source.at(frame.f_code, frame.f_lasti, "value")
+    assert isinstance(call, ast.Call) and source.text(call) == "value(y)"
+    return source, call
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "lines", "before"),
+    [
+        (straight, 1, [2], False),
+        (branches, 1, [3, 1], False),
+        (both, 1, [6, 4, 2], False),
+        (loops, 1, [2], False),
+        (carried, 1, [4, 1], False),
+        (tried, 0, [5, 3, 1], False),
+        (given, 1, [], True),
+        (augmented, 1, [1], False),
+    ],
+    ids=lambda item: getattr(item, "__name__", ""),
+)
+def test_what_may_have_given_a_variable_its_value(
+    function: Any, argument: Any, lines: list[int], before: bool
+) -> None:
+    found, first = reaching(function, argument)
+    assert [item.line - first for item in found.definitions] == lines
+    assert found.before is before
+    assert found.certain is (len(lines) + before == 1)
+
+
+def test_a_part_of_what_is_unpacked_and_the_text() -> None:
+    found, _ = reaching(loops, 1)
+    (definition,) = found.definitions
+    assert definition.part == 1
+    assert definition.text in ("for (z, y) in [(x, x)]", "for z, y in [(x, x)]")
