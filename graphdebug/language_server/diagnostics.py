@@ -11,6 +11,7 @@ from graphdebug.language_server.documents import Document
 from graphdebug.language_server.server import Server
 
 SOURCE = "graphdebug"
+_DEFINITION = re.compile(r"\s*(?:async\s+)?def\s+(\w+)")
 DOES = {
     "boundary": "are bound to the boundary",
     "node": "stop inside the graph",
@@ -60,8 +61,7 @@ def places(document: Document, block: Block) -> str:
 
 
 def _shown_at(document: Document, block: Block, head: int) -> types.Range:
-    line = document.text.lines[head - 1]
-    name = re.search(rf"\bdef\s+({re.escape(block.function)})\b", line) if block.function else None
-    if name is not None:
+    name = _DEFINITION.match(document.text.lines[head - 1])
+    if name is not None and name[1] == block.function:
         return document.text.part(head, name.start(1), name.end(1))
     return document.text.code(head)

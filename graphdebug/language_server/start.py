@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from graphdebug.language_server import (
     code_actions,
     code_lenses,
@@ -27,4 +29,5 @@ def serve() -> None:
         code_lenses,
     ):
         feature.register(server)
+    gc.freeze()  # what was imported stays: to look through it again costs more than an answer
     server.start_io()

@@ -6,6 +6,7 @@ don't. So documents are kept here.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from lsprotocol import types
@@ -17,7 +18,7 @@ _WIDTHS = {"utf-8": 1, "utf-16": 2, "utf-32": 4}
 
 def split(text: str) -> list[str]:
     """The lines of ``text`` without their ends; at least one, which may be empty."""
-    return _LINE_END.split(text)
+    return _LINE_END.split(text) if "\r" in text else text.split("\n")
 
 
 class Text:
@@ -63,13 +64,19 @@ class Text:
     def _set(self, text: str) -> None:
         self._text = text
         self.lines = split(text)
-        self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
 
     def _offset(self, position: types.Position) -> int:
         if position.line >= len(self.lines):
             return len(self._text)
         line = self.lines[position.line]
-        return self._starts[position.line] + self._column(line, position.character)
+        return self._start(position.line) + self._column(line, position.character)
+
+    def _start(self, line: int) -> int:
+        """Where a line, counted from 0, begins."""
+        if "\r" in self._text:
+            ends = itertools.islice(_LINE_END.finditer(self._text), line)
+            return max((match.end() for match in ends), default=0)
+        return sum(map(len, self.lines[:line])) + line
 
     def _column(self, line: str, units: int) -> int:
         """The character that begins ``units`` units into a line, or the one that they cut."""
