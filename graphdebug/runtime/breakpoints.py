@@ -29,20 +29,22 @@ class Breakpoints:
 
     def replace_all(self, files: Mapping[str, Sequence[Breakpoint]]) -> None:
         """Set the breakpoints of all files."""
-        self._files = {}
+        for path in self._files.keys() - {absolute(path) for path in files}:
+            self.replace(path, ())
         for path, breakpoints in files.items():
             self.replace(path, breakpoints)
 
     def replace(self, path: str, breakpoints: Sequence[Breakpoint]) -> None:
-        """Set the breakpoints of one file; hit counts of lines that stay are kept."""
+        """Set the breakpoints of one file; hit counts of those that stay as they were are kept."""
         path = absolute(path)
         files = dict(self._files)
-        files.pop(path, None)
+        before = files.pop(path, {})
         if breakpoints:
             files[path] = {item.line: item for item in breakpoints}
         self._files = files
+        now = files.get(path, {})
         for key in [key for key in self._hits if key[0] == path]:
-            if key[1] not in files.get(path, ()):
+            if now.get(key[1]) is None or now[key[1]] != before.get(key[1]):
                 del self._hits[key]
         self.version += 1
 

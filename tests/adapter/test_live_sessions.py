@@ -203,27 +203,42 @@ def test_breakpoints_set_at_a_stop_count_at_once(start: Start) -> None:
     assert session.output() == "20\n20\n"
 
 
+CONDITIONS: tuple[tuple[dict[str, str], list[str]], ...] = (
+    ({"condition": "first_counter == 8"}, ["8"]),
+    ({"condition": "iteration > 7 and phase == 'graph'"}, ["18", "20"]),
+    ({"hitCondition": "% 4"}, ["8", "16"]),
+    ({"condition": "value > 10", "hitCondition": ">= 3"}, ["16", "18", "20"]),
+    ({"condition": "inputs[0] + inputs[1] == outputs[0] == 6"}, ["6"]),
+    ({"logMessage": "{iteration}: {first_counter}", "condition": "value < 9"}, []),
+)
+"""The fields of a breakpoint, and the values of the nodes that it stops at, one run for each."""
+
+
 @KINDS
 def test_conditions_hit_counts_and_logs_are_looked_at_in_each_iteration(
     start: Start, kind: str
 ) -> None:
-    add, run = line(SEED, "add"), line(SEED, "run")
-    for fields, expected in (
-        ({"condition": "first_counter == 8"}, ["8"]),
-        ({"condition": "iteration > 7 and phase == 'graph'"}, ["18", "20"]),
-        ({"hitCondition": "% 4"}, ["8", "16"]),
-        ({"condition": "value > 10", "hitCondition": ">= 3"}, ["16", "18", "20"]),
-        ({"condition": "inputs[0] + inputs[1] == outputs[0] == 6"}, ["6"]),
-    ):
-        session = begin(start, SEED, kind, breakpoints={SEED: [{"line": add, **fields}]})
-        stops = node_stops(session, evaluated("str(first_counter)"))
-        assert [stop.seen for stop in stops] == expected, fields
-        assert all(stop.stack[1] == ("<module>", run) for stop in stops)
-        assert session.output() == "20\n20\n"
-    message = {"line": add, "logMessage": "{iteration}: {first_counter}", "condition": "value < 9"}
-    session = begin(start, SEED, kind, breakpoints={SEED: [message]})
-    assert node_stops(session) == []
-    assert session.output() == "0: 2\n1: 4\n2: 6\n3: 8\n20\n20\n"
+    path = program("live_repeated.py")
+    add, run, printed = (line(path, mark) for mark in ("add", "run", "printed"))
+    fields = [{"line": add, **fields} for fields, _ in CONDITIONS]
+    session = begin(
+        start, path, kind, str(len(CONDITIONS)), breakpoints={path: [fields[0], printed]}
+    )
+    for number, (_, expected) in enumerate(CONDITIONS):
+        seen = []
+        while (stop := session.wait_for_stop()) and session.place()[1] != printed:
+            if stop.get("description") == INSIDE:
+                assert frames(session)[1] == ("<module>", run)
+                seen.append(evaluated("str(first_counter)")(session))
+            session.cont()
+        assert seen == expected, fields[number]
+        session.set_breakpoints(path, [*fields[number + 1 : number + 2], printed])
+        session.cont()
+    assert session.wait_for_exit() == 0
+    # What the program prints and what is logged come by different ways.
+    output = session.output().splitlines()
+    assert [text for text in output if ":" in text] == ["0: 2", "1: 4", "2: 6", "3: 8"]
+    assert [text for text in output if ":" not in text] == ["20 20"] * len(CONDITIONS)
 
 
 @KINDS
