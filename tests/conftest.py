@@ -45,9 +45,15 @@ def run(sandbox: Sandbox) -> Iterator[Run]:
         yield run
 
 
-@pytest.fixture(scope="module", params=["debugpy", "graphdebug"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("debugpy", marks=pytest.mark.one_python), "graphdebug"],
+)
 def adapter(request: pytest.FixtureRequest) -> str:
-    """Each adapter in turn: what debugpy's does, ours must do."""
+    """Each adapter in turn: what debugpy's does, ours must do.
+
+    That a test asks for what debugpy does is shown once. Ours has to do it under each Python.
+    """
     name: str = request.param
     return name
 
@@ -56,6 +62,12 @@ def adapter(request: pytest.FixtureRequest) -> str:
 def graphdebug_adapter() -> str:
     """The name of our adapter, for tests of it alone."""
     return "graphdebug"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that import frameworks take longest, and so come first: no worker is left with one."""
+    long = {item.path for item in items if item.get_closest_marker("frameworks")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def _sessions(box: Sandbox) -> Iterator[Start]:

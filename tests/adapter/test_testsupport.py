@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from support.logs import LOG_DIR, check
 
+pytestmark = pytest.mark.one_python
+
 SUITE = Path(__file__).with_name("testsupport")
 
 
