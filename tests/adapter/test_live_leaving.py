@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -18,11 +20,18 @@ LONG = program("live_long.py")
 ROUNDS, RUNS = "30", "3"
 
 
+@functools.cache
+def expected(kind: str) -> str:
+    """The program's results without a debugger."""
+    with tempfile.NamedTemporaryFile("r") as file:
+        bare(LONG, kind, ROUNDS, RUNS, file.name)
+        return file.read()
+
+
 @pytest.fixture(params=["v1", "v2"])
 def args(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     """Arguments for the program, whose results must be those that it has without a debugger."""
-    path = tmp_path / "bare"
-    bare(LONG, request.param, ROUNDS, RUNS, str(path))
+    (tmp_path / "bare").write_text(expected(request.param))
     return [request.param, ROUNDS, RUNS, str(tmp_path / "debugged")]
 
 
@@ -83,8 +92,10 @@ def test_an_adapter_that_vanishes_lets_the_run_go_on(
         process.kill()
     assert ended(configuration["subProcessId"])
     assert same(args)
+    # What the adapter could no longer remove.
     for path in Path(os.environ["TMPDIR"]).glob("graphdebug-*"):
-        shutil.rmtree(path)  # what the adapter could no longer remove
+        shutil.rmtree(path)
+    shutil.rmtree(Path(os.environ["XDG_RUNTIME_DIR"], "graphdebug"), ignore_errors=True)
 
 
 def test_a_program_that_is_ended_at_a_stop_leaves_nothing(start: Start, args: list[str]) -> None:

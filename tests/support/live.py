@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -61,8 +62,9 @@ def evaluated(expression: str) -> Callable[[Session], str]:
     return look
 
 
+@functools.cache
 def bare(path: str, *args: str) -> str:
-    """What a program writes when nobody debugs it."""
+    """What a program writes when nobody debugs it; it is run once."""
     done = subprocess.run(
         [sys.executable, path, *args],
         env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, timeout=170,

@@ -4,43 +4,66 @@ from __future__ import annotations
 
 import functools
 import itertools
-import subprocess
+from typing import Any, get_args
 
 import pytest
 from support.dap import Start
 from tf_debugged import Debugged, under_debugpy
 from tf_observed import Observed, bare
 
+from graphdebug.protocol.model import Capture
+
 pytestmark = pytest.mark.frameworks
 
-CAPTURES = ("off", "steps", "nodes", "values")
+TRAINING = "tf_training.py"
+CAPTURES: tuple[Any, ...] = get_args(Capture)
 TRAININGS = (
     ("v1", "ref", "plain"),
     ("v2", "resource", "plain"),
     ("v2", "resource", "loop"),
     ("v1", "resource", "function"),
 )
+PROGRAMS = (
+    *((TRAINING, *kind) for kind in TRAININGS),
+    ("tf_keras_fit.py", "compiled"),
+    ("tf_keras_fit.py", "eagerly"),
+    ("tf_errors.py",),
+)
+SEVERAL = [":".join(words) for words in PROGRAMS]
 LINES = ("hidden", "dropout", "shake", "scaled", "loss", "train", "seeded")
 
 
 @functools.cache
-def expected(name: str, *args: str) -> subprocess.CompletedProcess[str]:
-    done = bare(name, *args)
+def expected() -> dict[str, str]:
+    """What each of the programs prints, all run in one process."""
+    done = bare("several.py", *SEVERAL)
     assert done.returncode == 0, done.stderr[-2000:]
-    return done
+    return parts(done.stdout)
+
+
+def parts(output: str) -> dict[str, str]:
+    """What each of several programs printed."""
+    split = dict(part.split("\n", 1) for part in output.split("=== ")[1:])
+    assert list(split) == SEVERAL, output
+    return split
+
+
+@pytest.mark.parametrize("capture", CAPTURES)
+def test_programs_do_the_same_to_the_bit_and_fail_the_same_to_the_letter(capture: Any) -> None:
+    seen = Observed("several.py", *SEVERAL, capture=capture)
+    assert seen.returncode == 0, seen.stderr[-2000:]
+    printed = parts(seen.stdout)
+    for name in SEVERAL:
+        assert printed[name] == expected()[name]
+    assert not [alert for alert in seen.alerts if alert.kind == "hook"]
+    # In programs that don't fail, there is nothing to tell; Keras is traced again where it is asked to.
+    assert not [alert for alert in seen.alerts if alert.source and TRAINING in alert.source.path]
 
 
 @pytest.mark.parametrize("kind", TRAININGS, ids="-".join)
 def test_a_session_trains_to_the_same_bits(start: Start, kind: tuple[str, ...]) -> None:
-    for capture in CAPTURES:
-        seen = Observed("tf_training.py", *kind, capture=capture)
-        assert seen.stdout == expected("tf_training.py", *kind).stdout, (
-            capture,
-            seen.stderr[-2000:],
-        )
-        assert not seen.alerts
-    debugged = Debugged(start, "tf_training.py", *kind, breakpoints=LINES)
-    assert debugged.stdout == expected("tf_training.py", *kind).stdout, debugged.stderr[-2000:]
+    debugged = Debugged(start, TRAINING, *kind, breakpoints=LINES)
+    assert debugged.stdout == expected()[":".join((TRAINING, *kind))], debugged.stderr[-2000:]
     assert not debugged.alerts
     assert len(debugged.building) >= 4
     stops = [stop for stop in debugged.boundaries if stop.line == debugged.line("step")]
@@ -57,27 +80,13 @@ def test_a_session_trains_to_the_same_bits(start: Start, kind: tuple[str, ...]) 
 
 @pytest.mark.parametrize("how", ["compiled", "eagerly"])
 def test_a_keras_model_trains_to_the_same_bits(start: Start, how: str) -> None:
-    for capture in CAPTURES if how == "compiled" else ("nodes",):
-        seen = Observed("tf_keras_fit.py", how, capture=capture)
-        assert seen.stdout == expected("tf_keras_fit.py", how).stdout, (
-            capture,
-            seen.stderr[-2000:],
-        )
-        assert not [alert for alert in seen.alerts if alert.kind == "hook"]
     marks = ("noisy", "loss", "layer", "apply")
     debugged = Debugged(start, "tf_keras_fit.py", how, breakpoints=marks)
-    assert debugged.stdout == expected("tf_keras_fit.py", how).stdout, debugged.stderr[-2000:]
+    assert debugged.stdout == expected()[f"tf_keras_fit.py:{how}"], debugged.stderr[-2000:]
     assert not [alert for alert in debugged.alerts if alert.kind == "hook"]
     where = debugged.stops if how == "eagerly" else debugged.building
     assert {stop.line for stop in where} == {debugged.line(mark) for mark in marks}
     assert bool(debugged.boundaries) == (how == "compiled")
-
-
-@pytest.mark.parametrize("capture", CAPTURES)
-def test_errors_are_the_users_own_to_the_letter(capture: str) -> None:
-    seen = Observed("tf_errors.py", capture=capture)
-    assert seen.stdout == expected("tf_errors.py").stdout, seen.stderr[-2000:]
-    assert not [alert for alert in seen.alerts if alert.kind == "hook"]
 
 
 def test_errors_are_the_users_own_under_the_debugger(start: Start) -> None:
@@ -91,7 +100,7 @@ def test_errors_are_the_users_own_under_the_debugger(start: Start) -> None:
 @pytest.mark.parametrize("breakpoints", [(), ("body", "squared")])
 def test_threads_run_graphs_at_once(breakpoints: tuple[str, ...]) -> None:
     seen = Observed("tf_threads.py", breakpoints=breakpoints)
-    assert seen.stdout == expected("tf_threads.py").stdout, seen.stderr[-2000:]
+    assert seen.stdout == bare("tf_threads.py").stdout, seen.stderr[-2000:]
     assert not seen.alerts
     assert len(seen.steps_at("run")) == len(seen.steps_at("call")) == 60
     for step in seen.steps_at("run") if breakpoints else ():
@@ -103,7 +112,7 @@ def test_threads_run_graphs_at_once(breakpoints: tuple[str, ...]) -> None:
 def test_one_of_the_threads_stops(start: Start) -> None:
     # Of all runs, only those of the thread that starts with 4 have a 9.
     seen = Debugged(start, "tf_threads.py", breakpoints={"body": {"condition": "value == 9"}})
-    assert seen.stdout == expected("tf_threads.py").stdout, seen.stderr[-2000:]
+    assert seen.stdout == bare("tf_threads.py").stdout, seen.stderr[-2000:]
     assert not seen.alerts
     assert [stop.line for stop in seen.stops] == [seen.line("run")] * 10
     for stop in seen.boundaries:
@@ -132,7 +141,7 @@ FAULTS = (
 def test_an_error_of_ours_is_told_once_and_the_program_runs_on(fault: str) -> None:
     seen = Observed("tf_fault.py", fault, breakpoints=("add", "doubled"))
     assert seen.returncode == 0
-    assert seen.stdout == expected("tf_fault.py", "none").stdout, seen.stderr[-2000:]
+    assert seen.stdout == bare("tf_fault.py", "none").stdout, seen.stderr[-2000:]
     alerts = [alert for alert in seen.alerts if alert.kind == "hook"]
     assert len(alerts) == 1, seen.alerts
     assert "ZeroDivisionError: a fault put in by the test" in alerts[0].message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -25,8 +26,9 @@ from graphdebug.protocol.runtime import (
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
+@functools.cache
 def bare(name: str, *args: str) -> subprocess.CompletedProcess[str]:
-    """The program without us."""
+    """The program without us; it is run once."""
     return subprocess.run(
         [sys.executable, program(name), *args],
         env={**os.environ, **ENVIRONMENT},
