@@ -181,7 +181,8 @@ def test_writes_in_other_places(start: Start, graphdebug_adapter: str) -> None:
     hit = [body["hitBreakpointIds"] for body in session.transcript.events("stopped")[1:-1]]
     assert hit == [[every], [every], [every], [every, at_fourth], [every]]
 
-    # A global name that is bound anew; a thread that is seen; one that isn't, by who sees it next.
+    # A global name that is bound anew; a compiled call; a thread that is seen, and one that isn't,
+    # which whoever comes next sees.
     watch(session, (scale, ""))
     session.set_breakpoints(ELSEWHERE, [])
     session.cont()
@@ -189,8 +190,9 @@ def test_writes_in_other_places(start: Start, graphdebug_adapter: str) -> None:
     while (stop := session.next_stop()) is not None:
         found.append((mark_at(ELSEWHERE, session.place()[1]), stop["text"]))
         session.cont()
-    assert [mark for mark, _ in found] == ["scale", "add", "seen", "after"]
+    assert [mark for mark, _ in found] == ["scale", "add", "compiled", "seen", "after"]
     assert "bound to another tensor; it is float32 (2,) cpu" in found[0][1]
-    assert "by mul_" in found[2][1] and "code that isn't seen" in found[3][1]
+    assert "by compiled, which is compiled" in found[2][1]
+    assert "by mul_" in found[3][1] and "code that isn't seen" in found[4][1]
     bare = subprocess.run([sys.executable, ELSEWHERE], capture_output=True, text=True, check=True)
     assert session.output("stdout") == bare.stdout

@@ -24,6 +24,12 @@ def unseen():
     scale.mul_(2)
 
 
+@torch.compile(backend="eager")
+def compiled(item):
+    item.add_(1)
+    return item * 2
+
+
 def run(function):
     thread = threading.Thread(target=function)
     thread.start()
@@ -39,6 +45,7 @@ for step in range(5):
 print(loss.item().hex())  # @trained
 scale = scale + 1  # @scale
 scale.add_(1)  # @add
+compiled(scale)  # @compiled
 run(seen)  # @threads
 run(unseen)
 total = scale.sum()  # @after

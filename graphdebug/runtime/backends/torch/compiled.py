@@ -75,6 +75,8 @@ class CompiledCalls:
                 if frame.f_code.co_name == "__enter__":  # another frame will switch it off
                     return callback
                 self._backend.runtime.stops.went_on()
+                if trail.watches is not None:
+                    trail.watches.before(frame)
                 callback = self._backend.eager_functions.callback(frame, callback)
                 if callback is None:
                     return None
@@ -100,6 +102,8 @@ class CompiledCalls:
             if over:
                 trail.aside = None
                 self._over(trail, aside)
+                if trail.watches is not None:
+                    trail.watches.after(frame, f"{aside.name}, which is compiled", [])
         except Exception as error:
             self._backend.fail("a compiled call", error)
 
