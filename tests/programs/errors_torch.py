@@ -160,6 +160,15 @@ def case_saved_input():
     loss.backward()  # @saved_input
 
 
+def case_saved_unseen():
+    x = torch.ones(3, requires_grad=True)
+    y = x * 2
+    loss = (y * y).sum()  # @saved_unseen_made
+    with torch.no_grad():
+        y.zero_()  # @saved_unseen_changed
+    loss.backward()
+
+
 def case_updated():
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -86,6 +86,12 @@ TORCH = {
         "by F.relu(y, inplace=True) at {saved_input_changed}.",
         "Remedy: it without inplace=True",
     ),
+    "saved_unseen": (
+        "backward of y * y at {saved_unseen_made} needs y as it was",
+        "changed in place once since.",
+        "{saved_unseen_changed}  y.zero_()  (one of several ways here)",
+        "Remedy: change a copy of it (y.clone())",
+    ),
     "updated": (
         "needs model.2.weight as it was",
         "SGD.step at {updated_step} has run since.",
@@ -136,7 +142,7 @@ TENSORFLOW = {
     "reshape": ("x has 6 elements, and the new shape holds 8.",),
     "gather": ("index 5 at [0] is outside of table, which has 0 to 2.",),
     "fit": (
-        "model.fit at {fit} in case_fit, module model.layers[",
+        "model.fit at {fit} in case_fit, module model.layers[0] (Dense",
         "is given (None, 5) from data: expected axis -1 of input shape to have value 4.",
         "from {fit_data}  data, labels =",
         "from {fit_model}  model = keras.Sequential(",

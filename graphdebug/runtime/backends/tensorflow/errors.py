@@ -374,6 +374,10 @@ def _layers(root: Any) -> Iterator[tuple[str, Any]]:
         seen.add(id(each))
         yield path, each
         layers = list(held["_layers"] or ())
+        if layers and "Sequential" in (kind.__name__ for kind in type(each).__mro__):
+            layers = layers[
+                type(layers[0]).__name__ == "InputLayer" :
+            ]  # as its ``layers`` has them
         names = {id(value): f".{name}" for name, value in held.items() if not name.startswith("_")}
         for number, item in enumerate(layers):
             waiting.append((path + names.get(id(item), f".layers[{number}]"), item))

@@ -137,9 +137,9 @@ def changed_in_place(failure: Failure, match: re.Match[str]) -> tuple[str, str] 
     name, tensor = _named(failure, tensor)
     what = name or f"a {match['kind'].partition('.')[2] or 'tensor'} of shape {match['shape']}"
     about = f"{_dtype(match['kind'])} ({match['shape'].strip('[]')})"
-    changes = _changes(failure, needs, match["shape"], tensor)
+    changes, known = _changes(failure, needs, match["shape"], tensor)
     failure.given.clear()
-    links = [Link(made.source, made.text, "", len(changes) == 1) for made in changes if made.source]
+    links = [Link(made.source, made.text, "", known) for made in changes if made.source]
     if needs is not None and needs.source is not None:
         links.append(Link(needs.source, f"{needs.text}  (saved it for backward)", "", True))
     failure.extra.append(Operand(what, about, links))
@@ -152,13 +152,13 @@ def changed_in_place(failure: Failure, match: re.Match[str]) -> tuple[str, str] 
         f"backward of {reader} needs {what} as it was, and it has been changed in place "
         f"{'once' if times == 1 else f'{times} times'} since"
     )
-    if len(changes) == 1:
-        cause += f", by {changes[0].text}{at_line(changes[0])}"
+    if known:
+        cause += f", {'last ' if times > 1 else ''}by {changes[0].text}{at_line(changes[0])}"
     if update:
         return f"{cause}; {update} has run since.", (
             "call backward before the optimizer's step, or run the forward pass again after it."
         )
-    return f"{cause}.", _without(changes, name)
+    return f"{cause}.", _without(changes if known else [], name)
 
 
 def _update_since(failure: Failure, node: Any) -> str:
@@ -177,14 +177,16 @@ def _dtype(kind: str) -> str:
     )
 
 
-def _changes(failure: Failure, needs: Made | None, shape: str, tensor: Any) -> list[Made]:
-    """What changed the tensor: known by its ``grad_fn``, else all of this step that may have."""
+def _changes(
+    failure: Failure, needs: Made | None, shape: str, tensor: Any
+) -> tuple[list[Made], bool]:
+    """What changed the tensor, and whether that is known, by its ``grad_fn``; else all that may have."""
     operations = _operations(failure)
     after = operations.index(needs.op) + 1 if needs is not None else 0
     if isinstance(tensor, torch.Tensor) and tensor.grad_fn is not None:
         made = maker(failure, tensor.grad_fn)
         if made is not None and made.op in operations[after:]:
-            return [made]
+            return [made], True
     sizes = tuple(int(size) for size in re.findall(r"\d+", shape))
     found = [
         op
@@ -194,11 +196,11 @@ def _changes(failure: Failure, needs: Made | None, shape: str, tensor: Any) -> l
         and op.inputs[0].shape in (sizes, sizes[::-1])
     ]
     unique = {(op.code, op.lasti): op for op in found}
-    return [_made(failure, op) for op in unique.values()]
+    return [_made(failure, op) for op in unique.values()], False
 
 
 def _without(changes: list[Made], name: str) -> str:
-    if len(changes) == 1:
+    if changes:
         called, text = changes[0].op.name, changes[0].text
         if (plain := _out_of_place(text)) != text:
             return f"{plain}, which makes a new tensor."
