@@ -9,6 +9,7 @@ from typing import Any
 from graphdebug.adapter.answers import Answers, Refused
 from graphdebug.adapter.connections import Fault, StreamConnection
 from graphdebug.protocol.observers import (
+    END,
     OBSERVE,
     ObserveArguments,
     RunningSession,
@@ -21,6 +22,9 @@ from graphdebug.transport.registry import Place
 
 INTRODUCTION_SECONDS = 5.0
 """How long one who connected may take to show the token."""
+
+FAREWELL_SECONDS = 1.0
+"""How long observers may still ask once the session is over; nobody is waited for where there is none."""
 
 UNREAD_LIMIT = 16 * 1024 * 1024
 """Bytes that an observer may leave unread before it is let go."""
@@ -44,6 +48,7 @@ class Observers:
         self._token = new_token()
         self._serving: set[asyncio.Task[Any]] = set()
         self._observers: dict[StreamConnection, asyncio.StreamWriter] = {}
+        self._observing: set[asyncio.Task[Any]] = set()
         self._alerts: collections.deque[Message] = collections.deque(maxlen=ALERTS_KEPT)
 
     async def open(
@@ -76,6 +81,9 @@ class Observers:
             self._place.remove()
         if self._server is not None:
             self._server.close()
+        if self._observing:
+            self.tell(END, {})
+            await asyncio.wait(self._observing, timeout=FAREWELL_SECONDS)
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
@@ -96,6 +104,7 @@ class Observers:
             for alert in self._alerts:
                 connection.send(alert)
             self._observers[connection] = writer
+            self._observing.add(task)
             async for message in messages:
                 if isinstance(message, Fault):
                     return
@@ -106,6 +115,7 @@ class Observers:
         finally:
             self._observers.pop(connection, None)
             self._serving.discard(task)
+            self._observing.discard(task)
             await connection.close()
 
     def _invited(self, first: Message) -> bool:

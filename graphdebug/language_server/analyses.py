@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Callable
@@ -69,27 +70,31 @@ class Analyses:
         """End the process."""
         if self._task is not None:
             self._task.cancel()
-        self._end_process()
 
     async def _run(self) -> None:
-        while True:
-            await self._wish.wait()
-            if not self._wanted:
+        try:
+            while True:
+                await self._wish.wait()
                 self._wish.clear()
-                continue
-            uri, (path, lines) = self._wanted.popitem()
-            findings = await self._analysed({"path": path, "text": "\n".join(lines)})
-            try:
-                self._found(uri, lines, findings)
-            except Exception:
-                _log.exception("the findings of %s can't be shown", uri)
+                while self._wanted:
+                    await self._analyse_one()
+        finally:
+            await self._end_process()
+
+    async def _analyse_one(self) -> None:
+        uri, (path, lines) = self._wanted.popitem()
+        findings = await self._analysed({"path": path, "text": "\n".join(lines)})
+        try:
+            self._found(uri, lines, findings)
+        except Exception:
+            _log.exception("the findings of %s can't be shown", uri)
 
     async def _analysed(self, message: Message) -> Findings:
         """Nothing is found in a text that the process can't take."""
         try:
             return await asyncio.wait_for(self._ask(message), LIMIT_SECONDS)
         except (OSError, EOFError, FramingError, asyncio.TimeoutError):
-            self._end_process()
+            await self._end_process()
             return Findings()
 
     async def _ask(self, message: Message) -> Findings:
@@ -116,7 +121,9 @@ class Analyses:
             answer = parser.next()
         return from_wire(Findings, answer)
 
-    def _end_process(self) -> None:
+    async def _end_process(self) -> None:
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            process.kill()
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

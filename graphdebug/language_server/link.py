@@ -55,6 +55,11 @@ class Link:
                 with contextlib.suppress(OSError):
                     await self._writer.wait_closed()
 
+    def close(self) -> None:
+        """Hang up."""
+        if self._writer is not None:
+            self._writer.close()
+
     async def request(self, command: str, arguments: Any, answer: type[T]) -> T:
         """The body of an answer. Raises LinkError."""
         if not self._let_in:

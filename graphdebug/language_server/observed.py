@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from graphdebug.protocol.dap import (
     GraphdebugStepEvent,
 )
 from graphdebug.protocol.model import Alert, Node, Step
-from graphdebug.protocol.observers import RunningSession
+from graphdebug.protocol.observers import END, RunningSession
 from graphdebug.protocol.wire import WireError, from_wire
 
 PAGE = 500
@@ -55,6 +56,7 @@ class Observed:
         self._changed = changed
         self._link = Link(self._heard)
         self._news = asyncio.Event()
+        self._over = asyncio.Event()
         self._nodes: dict[tuple[int, str], tuple[Node, ...]] = {}
         self._task = background.start(self._run())
 
@@ -90,6 +92,9 @@ class Observed:
             elif event == "graphdebugAlert":
                 self.alerts.append(from_wire(GraphdebugAlertEvent, body).alert)
                 self._changed(self)
+            elif event == END:
+                self._over.set()
+                self._news.set()
         except WireError:
             pass  # another version of graphdebug says it in another way
 
@@ -97,13 +102,16 @@ class Observed:
         while True:
             await self._news.wait()
             self._news.clear()
+            over = self._over.is_set()
             begin = time.monotonic()
-            try:
+            with contextlib.suppress(LinkError):
                 await self._catch_up()
-            except LinkError:
-                continue
             self._changed(self)
-            await asyncio.sleep(max(PAUSE_SECONDS, SHARE * (time.monotonic() - begin)))
+            if over:
+                return self._link.close()
+            pause = max(PAUSE_SECONDS, SHARE * (time.monotonic() - begin))
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._over.wait(), pause)
 
     async def _catch_up(self) -> None:
         files = [self.files[path] for path in self._looked_at]

@@ -13,6 +13,10 @@ from typing import Literal
 OBSERVE = "graphdebugObserve"
 """The request that an observer begins with."""
 
+END = "graphdebugEnd"
+"""The event, without a body, that no step comes after: who hears it asks what it still wants to know
+and hangs up. The session waits for that a moment."""
+
 SessionKind = Literal["debug", "run"]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +103,19 @@ async def test_lines_show_what_they_made_while_and_after_the_program_runs(
     assert "in a run that has ended" in await shared.hover(uri, FORWARD)
     assert all(title.endswith("(ended)") for title in await shared.lenses(uri))
     await shared.until(lambda: "codeLens" in shared.refreshes, "a refresh of the lenses")
+
+
+async def test_the_last_step_of_a_short_program_is_seen(shared: Editor, box: Sandbox) -> None:
+    program = box.root / "short.py"
+    program.write_text("import torch\nx = torch.ones(3, 2)\ny = x.sum(0)\n")
+    uri = shared.open(program)
+    command = [sys.executable, "-m", "graphdebug", "run", str(program)]
+    done = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, **box.environment}, stderr=asyncio.subprocess.DEVNULL
+    )
+    hints = await shared.hints_when(uri, lambda hints: "ended" in str(hints))
+    assert [hints[2].label, hints[3].label] == ["float32 (3, 2) cpu", "float32 (2,) cpu"]
+    assert await done.wait() == 0
 
 
 async def test_graphs_and_alerts_are_shown_at_their_lines(shared: Editor, box: Sandbox) -> None:

@@ -17,7 +17,9 @@ TEXT = "import tensorflow as tf\n@tf.function\ndef f(x):\n    return x\n"
 
 @pytest.mark.parametrize("way", ["killed", "hung up", "told"])
 def test_nothing_is_left_of_it(way: str, tmp_path: Path) -> None:
-    with subprocess.Popen(SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(
+        SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
         assert server.stdin is not None
         say(server, "initialize", 1, processId=None, rootUri=None, capabilities={})
         say(server, "initialized")
@@ -34,6 +36,7 @@ def test_nothing_is_left_of_it(way: str, tmp_path: Path) -> None:
             say(server, "shutdown", 2)
             say(server, "exit")
         code = server.wait(10)
+        assert server.stderr is not None and server.stderr.read() == b""
     assert code == {"killed": -9, "hung up": 0, "told": 0}[way]
     wait_until(lambda: not any(child.is_running() for child in children), "its children to end")
 
