@@ -21,6 +21,12 @@ OFFERED = (
         "description": "Stops where a tf.function is traced again or torch.compile compiles again.",
         "default": False,
     },
+    {
+        "filter": "graphdebug.nan",
+        "label": "NaN and Inf",
+        "description": "Stops at the operation or backward node that first made one (PyTorch).",
+        "default": False,
+    },
 )
 """As DAP's ``ExceptionBreakpointsFilter``."""
 

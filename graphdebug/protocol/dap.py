@@ -36,6 +36,8 @@ class Configuration:
     """Whether a breakpoint on a forward line also stops at the backward nodes it made."""
     record_limit: int = 50_000
     """Node executions of one run that are kept to walk through where it stops."""
+    nan_watch: bool = True
+    """Whether NaN, Inf and what keeps a model from learning is looked for."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from typing import Any, Literal
 StepKind = Literal["eager", "session", "function", "compiled"]
 Framework = Literal["torch", "tensorflow"]
 Phase = Literal["forward", "backward", "optimizer", "graph"]
-AlertKind = Literal["nan", "inf", "retrace", "recompile", "device", "shape", "hook"]
+AlertKind = Literal[
+    "nan", "inf", "gradient", "parameter", "retrace", "recompile", "device", "shape", "hook"
+]
 Capture = Literal["off", "steps", "nodes", "values"]
 StaticGraphs = Literal["boundary", "node"]
 BindingKind = Literal["line", "boundary", "node", "never"]

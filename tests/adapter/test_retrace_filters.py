@@ -26,7 +26,7 @@ def test_ours_are_offered_and_debugpy_never_sees_them(
     path = program("errors.py")
     session = start(graphdebug_adapter)
     offered = [item["filter"] for item in session.initialize()["exceptionBreakpointFilters"]]
-    assert offered[-2:] == [BOUNDARY, RETRACE] and "uncaught" in offered
+    assert offered[-3:] == [BOUNDARY, RETRACE, "graphdebug.nan"] and "uncaught" in offered
     session.launch(program=path, filters=["raised"], stopOnEntry=True)
     session.wait_for_stop("entry")
     filters = [RETRACE, "raised", BOUNDARY]

@@ -5,7 +5,7 @@ export type Float = number | "nan" | "inf" | "-inf";
 export type StepKind = "eager" | "session" | "function" | "compiled";
 export type Framework = "torch" | "tensorflow";
 export type Phase = "forward" | "backward" | "optimizer" | "graph";
-export type AlertKind = "nan" | "inf" | "retrace" | "recompile" | "device" | "shape" | "hook";
+export type AlertKind = "nan" | "inf" | "gradient" | "parameter" | "retrace" | "recompile" | "device" | "shape" | "hook";
 export type Capture = "off" | "steps" | "nodes" | "values";
 export type StaticGraphs = "boundary" | "node";
 export type BindingKind = "line" | "boundary" | "node" | "never";
@@ -198,6 +198,11 @@ export interface Configuration {
    * @default 50000
    */
   recordLimit?: number;
+  /**
+   * Whether NaN, Inf and what keeps a model from learning is looked for.
+   * @default true
+   */
+  nanWatch?: boolean;
 }
 
 /** `graphdebugStep`: a step was made; at most 10 a second, the last one always delivered. */

@@ -12,6 +12,7 @@ import torch
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch.gradient_watch import GradientWatch, feeds, risky
 from graphdebug.runtime.backends.torch.gradients import Gradients
 from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
@@ -42,7 +43,7 @@ def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Call
             run.end(failed=True)
             unmark(error)
             raise
-        run.end()
+        run.end(result)
         return result
 
     return _engine_run_backward
@@ -65,6 +66,7 @@ class _Run:
     def __init__(self, trail: Trail, outputs: Any, args: Any, kwargs: Any) -> None:
         self._trail = trail
         self._watch: _Watch | None = None
+        self._nan: GradientWatch | None = None
         self._put_on = self._taken_out = False
         _, _, self._differentiated, inputs = (*args, None, None, None, None)[:4]
         self._called = "backward" if kwargs.get("accumulate_grad", True) else "grad"
@@ -75,7 +77,8 @@ class _Run:
             if fresh or comes_round(pending.place, self._place):
                 trail.close_pending()
         if trail.level >= NODES:
-            self._follow(outputs, inputs or ())
+            clean = trail.watch.entered(outputs)
+            self._follow(outputs, inputs or (), clean)
         self._gradients: Gradients | None = None
         if trail.watches is not None:
             trail.watches.before(sys._getframe(2))
@@ -85,7 +88,7 @@ class _Run:
                 )
         trail.in_backward += 1
 
-    def _follow(self, outputs: Any, inputs: Any) -> None:
+    def _follow(self, outputs: Any, inputs: Any, clean: bool) -> None:
         trail = self._trail
         nodes, signature = _walk(outputs, trail.base)
         asked = tuple(_marks(inputs, nodes))
@@ -98,13 +101,15 @@ class _Run:
         else:
             trail.at = event
         assert isinstance(event, Pass)
+        new = self._watch is not None
+        self._nan = GradientWatch(trail, nodes, event, new) if clean else None
         if event.compiled:
             self._taken_out = modes.take_out(trail.mode)
         elif not modes.is_on(trail.mode):
             modes.put_on(trail.mode)
             self._put_on = True
 
-    def end(self, failed: bool = False) -> None:
+    def end(self, result: Any = None, failed: bool = False) -> None:
         """The engine is done."""
         trail = self._trail
         try:
@@ -115,6 +120,8 @@ class _Run:
                 modes.put_on(trail.mode)
             if self._watch is not None:
                 self._watch.end(keep=not failed)
+            if self._nan is not None:
+                self._nan.end(result, failed)
             if not failed and not trail.in_backward and not trail.updating:
                 self._closes()
             if self._gradients is not None:
@@ -143,6 +150,7 @@ class _Watch:
         self._trail, self._key, self._parent = trail, key, trail.at
         self.event = Pass(trail.at)
         self.event.executed = ()
+        self.event.risky, self.event.feeds = risky(nodes), feeds(nodes, trail.base)
         names = [_name(node) for node in nodes]
         self.event.compiled = any(name.startswith("CompiledFunction") for name in names)
         self._done: list[list[Any]] = []

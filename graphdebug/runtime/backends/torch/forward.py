@@ -15,6 +15,7 @@ from graphdebug.runtime.backends.torch.raised import raised
 from graphdebug.runtime.backends.torch.records import Op, TensorInfo, executed
 from graphdebug.runtime.backends.torch.trail import NODES, PLAIN, VALUES, Trail, clock, sequence
 from graphdebug.runtime.backends.torch.values import read
+from graphdebug.runtime.backends.torch.watch import MAKES
 
 _C = torch._C
 _Tensor: Any
@@ -78,6 +79,8 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
             if made is None and func in _WRITERS:
                 made = args[0]
             elif type(made) is torch.Size or not isinstance(made, _SEEN):
+                if type(made) is float or made.__class__.__name__ == "ndarray":
+                    self._read(args, made, _frame(1))
                 if looked is None:
                     return result
                 made = None
@@ -86,11 +89,21 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
                 added = self._see(func, args, kwargs, made, before, ns, _frame(1))
                 if added and given is not None:
                     trail.values.append((given, read(made)))
+                if added:
+                    op: Any = trail.at
+                    if op.watch == MAKES or (op.watch and trail.watch.following):
+                        trail.watch.made(op, args, kwargs, made, _frame(1))
         except Exception as error:
             trail.backend.fail("an operation", error)
         if watches is not None and looked is not None:
             watches.after(_frame(1), func, looked)
         return result
+
+    def _read(self, args: Any, number: Any, caller: Any) -> None:
+        try:
+            self.trail.watch.read(args[0] if args else None, number, caller)
+        except Exception as error:
+            self.trail.backend.fail("a number", error)
 
     def _see(
         self, func: Any, args: Any, kwargs: Any, result: Any, before: int, ns: int, caller: Any

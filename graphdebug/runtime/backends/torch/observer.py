@@ -27,6 +27,7 @@ from graphdebug.runtime.backends.torch.compiled import CompiledCalls, Visible
 from graphdebug.runtime.backends.torch.dynamo_graphs import DynamoGraphs
 from graphdebug.runtime.backends.torch.eager_functions import EagerFunctions
 from graphdebug.runtime.backends.torch.forward import ForwardMode
+from graphdebug.runtime.backends.torch.gradient_watch import noting_scales
 from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init, step_hooks
 from graphdebug.runtime.backends.torch.past import Past
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
@@ -102,6 +103,7 @@ class TorchBackend(Backend):
         self.optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self.backward_passes = 0
         self.watches: Watches | None = None
+        self.scaled = False
         self._active = self._installed = False
         self._local = threading.local()
         self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
@@ -152,6 +154,9 @@ class TorchBackend(Backend):
         for module in (torch.autograd.graph, torch.autograd):
             self._part("backward passes", module, "_engine_run_backward", engine, ("t_outputs",))
         self._part("optimizers", torch.optim.Optimizer, "__init__", init, ("self", "params"))
+        scaler = torch.amp.GradScaler
+        scale = noting_scales(self)
+        self._part("whether losses are scaled", scaler, "scale", scale, ("self", "outputs"))
         for module, name, parameter in _TRACERS:
             self._part("what is traced", module, name, self._unobserved, (parameter,))
         self._put_in()
@@ -187,6 +192,7 @@ class TorchBackend(Backend):
         level = self.level
         for trail in list(self._trails):
             trail.wanted = level
+            trail.watch.configure()
             if level == OFF:
                 trail.level = OFF
 
@@ -268,6 +274,9 @@ class TorchBackend(Backend):
 
         @functools.wraps(original)
         def zero_grad(self_: Any, set_to_none: bool = True) -> None:
+            thread = getattr(self._local, "thread", None)
+            if thread is not None:
+                thread.trail.learning.zeroed = True
             if not set_to_none:
                 return original(self_, set_to_none)
             with self._without_mode():

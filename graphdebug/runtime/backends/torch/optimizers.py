@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch.learning import line_of
 from graphdebug.runtime.backends.torch.positions import position
 from graphdebug.runtime.backends.torch.records import Update
 from graphdebug.runtime.backends.torch.trail import NODES, OFF, Trail
@@ -84,6 +85,7 @@ class OptimizerSteps:
             update.last = trail.at
         code, lasti, _ = position(frame)
         source = source_at(code, lasti) if code is not None else None
+        trail.watch.stepped(optimizer, frame, source)
         trail.close(f"{type(optimizer).__name__}.step", source)
 
 
@@ -150,5 +152,11 @@ def observed_init(original: Callable[..., None], backend: TorchBackend) -> Calla
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         backend.optimizers.add(self)
         original(self, *args, **kwargs)
+        try:
+            trail = backend.trail()
+            if trail is not None:
+                trail.learning.made(self, line_of(sys._getframe(1)))
+        except Exception as error:
+            backend.fail("an optimizer", error)
 
     return init

@@ -110,6 +110,7 @@ class Op(Event):
         "plain",
         "seq_from",
         "seq_to",
+        "watch",
     )
 
     func: Any
@@ -135,6 +136,8 @@ class Op(Event):
     plain: bool
     """Whether no tensor of it is of a subclass."""
     phase: Phase
+    watch: int
+    """Whether its results are looked at for NaN; see ``watch``."""
     ns: int
     """How long it took when it last ran."""
 
@@ -158,12 +161,17 @@ class Executed(NamedTuple):
 class Pass(Event):
     """One run of the autograd engine. What runs within it follows as events of its own."""
 
-    __slots__ = ("compiled", "executed")
+    __slots__ = ("compiled", "executed", "feeds", "risky")
 
     compiled: bool
     """Whether a part of it was compiled."""
     executed: tuple[Executed, ...]
     """In order of execution."""
+    feeds: dict[int, tuple[str, int]]
+    """The Node that gives a leaf its gradient, name and sequence number, by the leaf's ``id``; those
+    nearest to the loss first."""
+    risky: tuple[int, ...]
+    """Which of its Nodes, in the order in which they are found, are always watched for NaN."""
 
 
 class Update(Event):

@@ -20,8 +20,10 @@ import torch
 
 from graphdebug.protocol.model import Phase, Source, StepKind
 from graphdebug.runtime.backends.torch import naming
+from graphdebug.runtime.backends.torch.broadcasts import Broadcasts
 from graphdebug.runtime.backends.torch.description import describe
 from graphdebug.runtime.backends.torch.graphs import Graph
+from graphdebug.runtime.backends.torch.learning import Learning
 from graphdebug.runtime.backends.torch.past import STEPS_LIMIT, Ended
 from graphdebug.runtime.backends.torch.positions import (
     Loop,
@@ -33,6 +35,8 @@ from graphdebug.runtime.backends.torch.positions import (
 )
 from graphdebug.runtime.backends.torch.raised import Raised
 from graphdebug.runtime.backends.torch.records import COMPILED, Event, Op, infos, tensors
+from graphdebug.runtime.backends.torch.watch import Watch
+from graphdebug.runtime.backends.torch.watch import level as level_of
 from graphdebug.runtime.frames import source_at
 
 if TYPE_CHECKING:
@@ -120,11 +124,19 @@ class Trail:
         self.aside: Aside | None = None
         self.raised: Raised | None = None
         self.closed: tuple[str, Source | None] | None = None
+        self.watch = Watch(self)
+        self.broadcasts = Broadcasts(self)
+        self.learning = Learning(self)
         self.steps = 0
         self.ended: deque[Ended] = deque(maxlen=STEPS_LIMIT)
         self.partial = False
         self._started = clock()
         self._grown = 0
+
+    @property
+    def recording(self) -> bool:
+        """Whether operations are looked at."""
+        return self.level >= NODES
 
     # -- what happens
 
@@ -206,6 +218,8 @@ class Trail:
             op.inputs, op.outputs, op.kind, op.hops = inputs, outputs, type(result), hops
             op.plain = all(type(item) in PLAIN for item in tensors((*given, result)))
             op.phase = self._phase(seq_to > seq_from)
+            self.broadcasts.look(op)
+            op.watch = level_of(op, result)
             self.remember(self.at, key, op)
         assert isinstance(found, Op)
         found.ns = ns
@@ -260,6 +274,8 @@ class Trail:
             self.ended.append(Ended(index, graph, at, values))
         self.steps += 1
         self.closed = (name, source)
+        self.watch.over()
+        self.broadcasts.over()
         self._reopen(now, base)
 
     def _reopen(self, now: int, base: int | None) -> None:
@@ -286,6 +302,7 @@ class Trail:
         """The program ends."""
         if self.level == OFF:
             return
+        self.learning.finish()
         if self.pending is not None:
             self.close_pending()
         elif self.in_body:
