@@ -14,7 +14,7 @@ from graphdebug.language_server.server import Server
 from graphdebug.protocol.model import Node
 
 ROWS = 16
-"""Nodes of a line that are listed; of more, their number."""
+"""Different nodes of a line that are listed; of more, their number."""
 
 
 def register(server: Server) -> None:
@@ -37,12 +37,14 @@ def register(server: Server) -> None:
 
 
 def table(record: LineRecord, running: bool) -> str:
-    """The nodes of a line in its last step, as Markdown."""
+    """The nodes of a line in its last step, as Markdown; what ran often once, as it ran last."""
     rows = ["| node | phase | made | device | time |", "|---|---|---|---|---|"]
-    rows += [_row(node) for node in record.nodes[:ROWS]]
-    more = len(record.nodes) - ROWS
-    if more > 0:
-        rows.append(f"| and {descriptions.nodes(more)} more | | | | |")
+    times: dict[tuple[str, str, str], list[Node]] = {}
+    for node in record.nodes:
+        times.setdefault((node.name, node.op_type, node.phase), []).append(node)
+    rows += [_row(ran[-1], len(ran)) for ran in list(times.values())[:ROWS]]
+    if len(times) > ROWS:
+        rows.append(f"| and {len(times) - ROWS} more | | | | |")
     ended = "" if running else ", in a run that has ended"
     return "\n".join([f"{descriptions.step(record.step)}{ended}", "", *rows])
 
@@ -73,8 +75,9 @@ def _live(live: LiveLines | None, line: int) -> Iterator[str]:
         yield f"**{alert.kind}**{place}: {_escaped(alert.message)}"
 
 
-def _row(node: Node) -> str:
+def _row(node: Node, times: int) -> str:
     name = node.name if node.name == node.op_type else f"{node.name} ({node.op_type})"
+    name += f" × {times}" if times > 1 else ""
     cells = (
         name,
         node.phase,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from graphdebug.language_server.hovers import table
 from graphdebug.language_server.record import CHANGES_KEPT, FileRecord
 from graphdebug.protocol.model import Node, Source, Step, Tensor
 
@@ -61,6 +62,16 @@ def test_a_line_shows_what_its_last_forward_node_made(tmp_path: Path) -> None:
     record.add(step(0), [node(4, 6, line=2, phase="optimizer")], 0)
     assert record.lines[1].made == "float32 (4,) cpu"
     assert record.lines[2].made == ""
+
+
+def test_what_ran_often_is_one_row_as_it_ran_last(tmp_path: Path) -> None:
+    record = FileRecord(str(tmp_path / "x.py"), 0)
+    record.add(step(0), [node(0, 3), node(1, 4), node(2, 5, phase="backward")], 0)
+    rows = table(record.lines[1], running=True).split("\n")[4:]
+    assert rows == [
+        "| n × 2 | forward | float32 (4,) cpu | cpu |  |",
+        "| n | backward | float32 (5,) cpu | cpu |  |",
+    ]
 
 
 def test_changes_of_shapes_are_remembered_and_counted(tmp_path: Path) -> None:
