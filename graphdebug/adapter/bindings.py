@@ -7,7 +7,7 @@ from typing import Any
 from graphdebug.adapter.breakpoints import Bound, Breakpoints
 from graphdebug.adapter.runtimes import Runtimes
 from graphdebug.adapter.session import Session
-from graphdebug.protocol.runtime import BindingEvent, SetBreakpointsArguments
+from graphdebug.protocol.runtime import BackwardEvent, BindingEvent, SetBreakpointsArguments
 from graphdebug.transport.framing import Message
 
 
@@ -32,10 +32,11 @@ class Bindings:
             return self._session.fail(request, '"line" of each breakpoint is a number from 1')
         requested = self._breakpoints.request(path, asked)
         response = await self._session.forwarded(request)
-        await self._runtimes.tell("setBreakpoints", SetBreakpointsArguments(path, requested))
         if response.get("success"):
             body = response["body"]
             body["breakpoints"] = self._breakpoints.answer(path, body["breakpoints"])
+            requested = self._breakpoints.placed(path, body["breakpoints"])
+        await self._runtimes.tell("setBreakpoints", SetBreakpointsArguments(path, requested))
         self._session.to_client(response)
         return None
 
@@ -56,6 +57,10 @@ class Bindings:
     def corrected(self, event: BindingEvent) -> None:
         """A runtime knows better."""
         self.tell(self._breakpoints.correct(event))
+
+    def run_backward(self, event: BackwardEvent) -> None:
+        """A runtime saw Nodes that these lines made run backward, where breakpoints stop too."""
+        self.tell(self._breakpoints.run_backward(event))
 
     def tell(self, changed: list[Bound]) -> None:
         """Tell the client of breakpoints whose binding changed."""

@@ -9,17 +9,19 @@ from __future__ import annotations
 import os
 import tokenize
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import BindingKind, StaticGraphs
-from graphdebug.protocol.runtime import BindingEvent, Breakpoint
+from graphdebug.protocol.runtime import BackwardEvent, BindingEvent, Breakpoint
 
 if TYPE_CHECKING:
     from graphdebug.analysis import Analysis, Binding
 
 EAGER = "where Python runs it with eager tensors, it stops each time"
 ALSO_EAGER = f"and {EAGER}"
+
+BACKWARD = "; and in backward, each time an autograd Node runs that this line made"
 
 _UNSTOPPED = (
     "torch.cond", "torch.while_loop", "torch.fx.", "make_fx", "tf.data."
@@ -54,11 +56,13 @@ class Bound:
     """What it is bound to."""
     reason: str
     """Why."""
+    backward: bool = False
+    """Whether autograd Nodes that the line made run backward, where it stops too."""
 
     @property
     def message(self) -> str:
         """What the client shows."""
-        return f"{self.kind}: {self.reason}"
+        return f"{self.kind}: {self.reason}{BACKWARD if self.backward else ''}"
 
     def body(self) -> dict[str, Any]:
         """As DAP's Breakpoint, for an event."""
@@ -92,6 +96,7 @@ class Breakpoints:
         self._files: dict[str, _File] = {}
         self._analyses: dict[str, tuple[tuple[int, int], Analysis]] = {}
         self._found: dict[tuple[str, int], tuple[BindingKind, str]] = {}
+        self._backward: set[tuple[str, int]] = set()
 
     def request(self, path: str, breakpoints: Sequence[dict[str, Any]]) -> tuple[Breakpoint, ...]:
         """The client sets all breakpoints of a file."""
@@ -126,6 +131,7 @@ class Breakpoints:
                 changed = self._bind(bound.path, {"line": bound.line, **body})
                 bound.line, bound.verified = changed.line, changed.verified
                 bound.kind, bound.reason = changed.kind, changed.reason
+                bound.backward = changed.backward
                 return {**body, "message": bound.message}
         return body
 
@@ -138,6 +144,25 @@ class Breakpoints:
             reason = f"{event.reason}; {ALSO_EAGER}" if seen_eager else event.reason
             self._found[path, line] = event.kind, reason
         return self._rebind()
+
+    def run_backward(self, event: BackwardEvent) -> list[Bound]:
+        """A runtime saw Nodes that lines made run backward: the breakpoints whose message changes."""
+        path = os.path.realpath(event.path)
+        self._backward.update((path, line) for line in event.lines)
+        return self._rebind()
+
+    def runs_backward(self, path: str, line: int) -> bool:
+        """Whether autograd Nodes that a line made were seen to run backward, where it stops too."""
+        return (os.path.realpath(path), line) in self._backward
+
+    def placed(self, path: str, answered: Sequence[dict[str, Any]]) -> tuple[Breakpoint, ...]:
+        """Those of a file, on the lines where debugpy has placed them."""
+        file = self._files[path]
+        file.requested = tuple(
+            replace(item, line=int(place.get("line") or item.line))
+            for item, place in zip(file.requested, answered, strict=False)
+        )
+        return file.requested
 
     def ran_eagerly(self, path: str, line: int) -> list[Bound]:
         """A line that the source promised to a graph was run by Python with eager tensors."""
@@ -154,9 +179,13 @@ class Breakpoints:
     def _rebind(self) -> list[Bound]:
         changed = []
         for bound in self._all():
-            known = self._found.get((os.path.realpath(bound.path), bound.line))
-            if known is not None and bound.verified and known != (bound.kind, bound.reason):
-                bound.kind, bound.reason = known
+            if not bound.verified:
+                continue
+            place = os.path.realpath(bound.path), bound.line
+            known = self._found.get(place, (bound.kind, bound.reason))
+            now = (*known, place in self._backward)
+            if now != (bound.kind, bound.reason, bound.backward):
+                bound.kind, bound.reason, bound.backward = now
                 changed.append(bound)
         return changed
 
@@ -201,6 +230,7 @@ class Breakpoints:
             bound.reason = item.get("message") or "debugpy could not place it"
             return bound
         known = self._found.get((os.path.realpath(path), line))
+        bound.backward = self.runs_backward(path, line)
         analysis = self._analysis(path)
         if known is not None:
             bound.kind, bound.reason = known

@@ -14,6 +14,7 @@ from graphdebug.adapter.connections import Connection
 from graphdebug.adapter.data_breakpoints import DataBreakpoints
 from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.filters import Filters
+from graphdebug.adapter.function_breakpoints import FunctionBreakpoints
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.observers import Observers
@@ -43,6 +44,9 @@ class DebugAdapter(Observer):
             self.session, self._runtimes, self._breakpoints, self._let_observe
         )
         self._filters = Filters(self.session, self._configure)
+        self._functions = FunctionBreakpoints(
+            self.session, self._configure, lambda: self._breakpoints.observed
+        )
         self._bindings = Bindings(self.session, self._breakpoints, self._runtimes)
         answers = Answers(
             self._steps, self._runtimes, lambda: self._lifecycle.configuration.capture
@@ -82,6 +86,7 @@ class DebugAdapter(Observer):
             self._bindings,
             self._data_breakpoints,
             self._filters,
+            self._functions,
             self._stops,
             exceptions,
             remembered,
@@ -126,7 +131,10 @@ class DebugAdapter(Observer):
 
     def configuration(self) -> messages.ConfigureArguments:
         return messages.ConfigureArguments(
-            self._lifecycle.configuration, self._breakpoints.for_runtime(), self._filters.set
+            self._lifecycle.configuration,
+            self._breakpoints.for_runtime(),
+            self._filters.set,
+            self._functions.set,
         )
 
     async def _configure(self) -> None:
@@ -145,6 +153,8 @@ class DebugAdapter(Observer):
             self._node_stops.announced(runtime, event)
         elif isinstance(event, messages.BindingEvent):
             self._bindings.corrected(event)
+        elif isinstance(event, messages.BackwardEvent):
+            self._bindings.run_backward(event)
         elif isinstance(event, messages.AlertEvent):
             self._records.alert(runtime, event)
         elif isinstance(event, messages.DroppedEvent):

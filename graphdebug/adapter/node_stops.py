@@ -60,7 +60,10 @@ class NodeStops:
             reason=event.reason,
             description=event.title,
             text=event.text,
-            hitBreakpointIds=[bound.id for bound in hit if bound.id is not None] or list(event.hit),
+            hitBreakpointIds=[
+                *(bound.id for bound in hit if bound.id is not None),
+                *event.hit,
+            ],
         )
         return True
 

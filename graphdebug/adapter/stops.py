@@ -34,6 +34,8 @@ LOOK_UP_SECONDS = 1.0
 COMING_SECONDS = 2.0
 """How long a thread that may stop at a boundary is waited for, before the next one may."""
 
+FORWARD = "forward: autograd Nodes that this line made stop again in backward"
+
 BUILDING = "tensors are symbolic here: the graph is being built, and no value exists before it runs"
 
 PLACE = "__import__('sys').modules['graphdebug.runtime.boot'].place()"
@@ -248,6 +250,8 @@ class Stops:
         """A stop of debugpy's: does Python run the program here, or build a graph?"""
         path = (top.get("source") or {}).get("path") or ""
         line = top["line"]
+        if self._breakpoints.runs_backward(path, line):
+            body.update(text=FORWARD)
         if not self._observed() or self._breakpoints.kind(path, line) == "line":
             return
         place = await self._session.upstream.ask(

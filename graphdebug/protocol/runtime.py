@@ -51,6 +51,20 @@ class Breakpoint:
 
 
 @dataclass(frozen=True)
+class NodeBreakpoint:
+    """A function breakpoint ``node:PATTERN`` of the client."""
+
+    id: int
+    """The client's number for it."""
+    pattern: str
+    """A glob on a node's name or operation."""
+    condition: str | None = None
+    """Stops only where this expression is true."""
+    hit_condition: str | None = None
+    """DAP's hitCondition."""
+
+
+@dataclass(frozen=True)
 class ConfigureArguments:
     """``configure``: the observer's first request; a later one replaces it."""
 
@@ -60,6 +74,8 @@ class ConfigureArguments:
     """All breakpoints, by absolute path."""
     filters: tuple[str, ...] = ()
     """The exception filters of ours that are set."""
+    node_breakpoints: tuple[NodeBreakpoint, ...] = ()
+    """All breakpoints on nodes by name."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +232,16 @@ class BindingEvent:
 
 
 @dataclass(frozen=True)
+class BackwardEvent:
+    """``backward``: autograd Nodes that these lines made run backward, and can be stopped at there."""
+
+    path: str
+    """Absolute path."""
+    lines: tuple[int, ...]
+    """1-based."""
+
+
+@dataclass(frozen=True)
 class BoundaryEvent:
     """``boundary``: a graph run that a breakpoint is bound to is over; its thread waits for ``resume``."""
 
@@ -340,6 +366,7 @@ EVENTS: dict[str, type] = {
     "alert": AlertEvent,
     "dropped": DroppedEvent,
     "binding": BindingEvent,
+    "backward": BackwardEvent,
     "boundary": BoundaryEvent,
     "nodeStop": NodeStopEvent,
     "log": LogEvent,

@@ -22,6 +22,7 @@ from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import Breakpoints
 from graphdebug.runtime.data_breakpoints import DataBreakpoints
 from graphdebug.runtime.link import Link
+from graphdebug.runtime.node_breakpoints import NodeBreakpoints
 from graphdebug.runtime.node_stops import NodeStops
 from graphdebug.runtime.recorder import Recorder, rank
 from graphdebug.runtime.replays import Replays
@@ -43,6 +44,7 @@ class Runtime:
     def __init__(self, invitation: messages.Invitation) -> None:
         self.configuration = invitation.configuration
         self.breakpoints = Breakpoints()
+        self.node_breakpoints = NodeBreakpoints()
         self.backends: dict[str, Backend] = {}
         self._given_up: set[str] = set()
         self._told: set[str] = set()
@@ -202,6 +204,7 @@ class Runtime:
         self.node_stops.open()
         self.stops.filters = frozenset(arguments.filters)
         self.breakpoints.replace_all(arguments.breakpoints)
+        self.node_breakpoints.replace_all(arguments.node_breakpoints)
         for backend in self._active():
             backend.configure()
             backend.breakpoints_changed()
@@ -226,6 +229,7 @@ class Runtime:
         self.stops.filters = frozenset()
         self.data_breakpoints.replace(())
         self.breakpoints.replace_all({})
+        self.node_breakpoints.replace_all(())
         self.configuration = Configuration(capture="off")
         for backend in self._active():
             backend.configure()

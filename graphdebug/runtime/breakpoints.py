@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from types import CodeType
@@ -24,7 +25,6 @@ class Breakpoints:
     def __init__(self) -> None:
         self._files: dict[str, dict[int, Breakpoint]] = {}
         self._hits: dict[tuple[str, int], int] = {}
-        self._code: dict[str, CodeType] = {}
         self.version = 0
 
     def replace_all(self, files: Mapping[str, Sequence[Breakpoint]]) -> None:
@@ -76,7 +76,7 @@ class Breakpoints:
         ``names`` are what a condition sees as locals. An expression that can't be evaluated is
         false, as in debugpy. ``counts``: counted here instead, for what is only looked at again.
         """
-        if breakpoint.condition and not self._evaluate(breakpoint.condition, names, globals_):
+        if breakpoint.condition and not is_true(breakpoint.condition, names, globals_):
             return False
         if not breakpoint.hit_condition:
             return True
@@ -92,23 +92,28 @@ class Breakpoints:
 
         def fill(match: re.Match[str]) -> str:
             try:
-                return str(self._eval(match[1], names, globals_))
+                return str(_value(match[1], names, globals_))
             except Exception as error:
                 return f"<{type(error).__name__}: {error}>"
 
         return _BRACES.sub(fill, breakpoint.log_message or "")
 
-    def _evaluate(self, condition: str, names: Mapping[str, Any], globals_: dict[str, Any]) -> bool:
-        try:
-            return bool(self._eval(condition, names, globals_))
-        except Exception:
-            return False
 
-    def _eval(self, expression: str, names: Mapping[str, Any], globals_: dict[str, Any]) -> Any:
-        code = self._code.get(expression)
-        if code is None:
-            code = self._code[expression] = compile(expression.strip(), "<breakpoint>", "eval")
-        return eval(code, {**globals_, **names})
+def is_true(condition: str, names: Mapping[str, Any], globals_: Mapping[str, Any]) -> bool:
+    """Whether a condition holds; one that can't be evaluated doesn't, as in debugpy."""
+    try:
+        return bool(_value(condition, names, globals_))
+    except Exception:
+        return False
+
+
+def _value(expression: str, names: Mapping[str, Any], globals_: Mapping[str, Any]) -> Any:
+    return eval(_compiled(expression.strip()), {**globals_, **names})
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(expression: str) -> CodeType:
+    return compile(expression, "<breakpoint>", "eval")
 
 
 def meets_hit_condition(condition: str, count: int) -> bool:

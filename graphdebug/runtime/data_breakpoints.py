@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.wire import to_wire
+from graphdebug.runtime.debugger import ASK
 from graphdebug.runtime.frames import absolute, line_at
-from graphdebug.runtime.synthetic import ASK
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends import Backend

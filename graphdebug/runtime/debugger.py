@@ -16,6 +16,9 @@ from collections.abc import Callable
 from types import FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
+ASK = "__graphdebug_stop__"
+"""The parameter of the functions that stand for the user's lines, which they call to stop."""
+
 problems: list[str] = []
 """What of debugpy didn't fit, and what therefore stays off."""
 
@@ -33,15 +36,11 @@ def attached() -> bool:
 
 def suspended(ident: int | None = None) -> bool:
     """Whether a thread is stopped; the calling one then runs an evaluation of the user's."""
-    thread = threading.current_thread()
-    if ident is not None:
-        thread = next((item for item in threading.enumerate() if item.ident == ident), thread)
-    info = getattr(thread, "additional_info", None)
-    return getattr(info, "pydev_state", None) == _SUSPENDED
+    return getattr(_thread_info(ident), "pydev_state", None) == _SUSPENDED
 
 
-_SUSPENDED = 2
-"""pydevd's STATE_SUSPEND."""
+_SUSPENDED, _STEPS_IN = 2, (107, 144, 206)
+"""pydevd's STATE_SUSPEND; its CMD_STEP_INTO, CMD_STEP_INTO_MY_CODE and CMD_STEP_INTO_COROUTINE."""
 
 
 def raised() -> tuple[BaseException, TracebackType | None] | None:
@@ -58,6 +57,26 @@ def raised() -> tuple[BaseException, TracebackType | None] | None:
     if not isinstance(error, BaseException):
         return None
     return error, traceback if isinstance(traceback, TracebackType) else error.__traceback__
+
+
+def stepping_in() -> bool:
+    """Whether the user steps into what the calling thread does now."""
+    return getattr(_thread_info(), "pydev_step_cmd", -1) in _STEPS_IN
+
+
+def end_step() -> None:
+    """The step of the user's that the calling thread makes is over."""
+    info = _thread_info()
+    if info is not None:
+        info.pydev_step_cmd = info.pydev_original_step_cmd = -1
+        info.pydev_step_stop = None
+
+
+def _thread_info(ident: int | None = None) -> Any:
+    thread = threading.current_thread()
+    if ident is not None:
+        thread = next((item for item in threading.enumerate() if item.ident == ident), thread)
+    return getattr(thread, "additional_info", None)
 
 
 def pause_tracing() -> bool:
@@ -197,6 +216,7 @@ def end_without_delay() -> None:
 def ask_conditions_safely() -> None:
     """Let a condition whose value is neither true nor false count as one that raises.
 
+    And let frames of ours, which stand on lines of the user's, not count as hits of breakpoints there.
     pydevd asks the value of ``x > 0`` whether it is true where nothing catches the error that a
     tensor of several elements answers with, and that ended the program. Called by ``bootstrap`` when
     pydevd has been imported.
@@ -213,6 +233,8 @@ def ask_conditions_safely() -> None:
 
     @functools.wraps(original)
     def handle_breakpoint_condition(self: Any, info: Any, pybreakpoint: Any, new_frame: Any) -> Any:
+        if ASK in new_frame.f_code.co_varnames:
+            return False
         value = original(self, info, pybreakpoint, new_frame)
         try:
             return bool(value)

@@ -7,6 +7,7 @@ import os
 import sys
 import sysconfig
 from types import CodeType, FrameType
+from typing import Any
 
 from graphdebug.protocol.model import Source
 
@@ -67,3 +68,12 @@ def line_at(code: CodeType, lasti: int) -> int:
 def qualified_name(code: CodeType) -> str:
     """``co_qualname`` where the interpreter has it, else ``co_name``."""
     return getattr(code, "co_qualname", code.co_name)
+
+
+def module_globals(path: str) -> dict[str, Any]:
+    """The globals of the module that a file is, as ``absolute`` spells it; empty where there is none."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and absolute(file) == path:
+            return vars(module)
+    return {}

@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.model import (
@@ -44,6 +44,7 @@ class Recorder:
         self._steps = 0
         self._alerts = 0
         self._bound: dict[tuple[str, int], tuple[BindingKind, str]] = {}
+        self._backward: set[tuple[str, int]] = set()
 
     @property
     def next_step(self) -> int:
@@ -142,6 +143,14 @@ class Recorder:
                 self._bound[path, line] = (kind, reason)
             if new:
                 self._send(messages.BindingEvent(path, new, kind, reason))
+
+    def runs_backward(self, path: str, lines: Iterable[int]) -> None:
+        """Report lines whose autograd Nodes run backward; said once for each line."""
+        with self._lock:
+            new = tuple(sorted({line for line in lines if (path, line) not in self._backward}))
+            self._backward.update((path, line) for line in new)
+            if new:
+                self._send(messages.BackwardEvent(path, new))
 
 
 def rank() -> int:

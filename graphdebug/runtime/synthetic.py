@@ -10,8 +10,7 @@ import functools
 import sys
 from types import CodeType
 
-ASK = "__graphdebug_stop__"
-"""The parameter that the functions here call."""
+from graphdebug.runtime.debugger import ASK
 
 _FAR = 10_000_000
 """A line where nobody has a breakpoint."""

@@ -14,6 +14,9 @@ from support.observer import Observation
 
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.runtime import AlertEvent, BackendEvent, DroppedEvent
+from graphdebug.runtime.breakpoints import Breakpoints
+from graphdebug.runtime.data_breakpoints import DataBreakpoints
+from graphdebug.runtime.node_breakpoints import NodeBreakpoints
 from graphdebug.runtime.recorder import Recorder
 
 pytestmark = pytest.mark.frameworks
@@ -57,6 +60,9 @@ class Listening:
         self.sent: list[Any] = []
         self.recorder = Recorder(self._send)
         self.configuration = Configuration()
+        self.breakpoints = Breakpoints()
+        self.node_breakpoints = NodeBreakpoints()
+        self.data_breakpoints = DataBreakpoints(print, self._send, lambda: ())
         self.errors: list[Exception] = []
 
     def _send(self, event: Any, droppable: bool = False) -> bool:

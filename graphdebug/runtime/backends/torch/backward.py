@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,12 @@ import torch
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch.backward_stops import StoppingPass
 from graphdebug.runtime.backends.torch.gradient_watch import GradientWatch, feeds, risky
 from graphdebug.runtime.backends.torch.gradients import Gradients
 from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
-from graphdebug.runtime.backends.torch.records import Executed, Pass, executed, infos
+from graphdebug.runtime.backends.torch.records import Executed, NodeFacts, Pass, executed, infos
 from graphdebug.runtime.backends.torch.trail import NODES, OFF, VALUES, Pending, Trail, clock
 from graphdebug.runtime.backends.torch.trail import sequence as now
 from graphdebug.runtime.backends.torch.values import read
@@ -67,6 +68,7 @@ class _Run:
         self._trail = trail
         self._watch: _Watch | None = None
         self._nan: GradientWatch | None = None
+        self._stops: StoppingPass | None = None
         self._put_on = self._taken_out = False
         _, _, self._differentiated, inputs = (*args, None, None, None, None)[:4]
         self._called = "backward" if kwargs.get("accumulate_grad", True) else "grad"
@@ -101,8 +103,11 @@ class _Run:
         else:
             trail.at = event
         assert isinstance(event, Pass)
+        self._stops = trail.stops.begin(event, nodes, _earlier(nodes, signature, trail.base))
         new = self._watch is not None
         self._nan = GradientWatch(trail, nodes, event, new) if clean else None
+        if self._watch is not None:  # after the others, so that its times leave stops out
+            self._watch.put_on(nodes)
         if event.compiled:
             self._taken_out = modes.take_out(trail.mode)
         elif not modes.is_on(trail.mode):
@@ -114,6 +119,8 @@ class _Run:
         trail = self._trail
         try:
             trail.in_backward -= 1
+            if self._stops is not None:
+                self._stops.end()
             if self._put_on:
                 modes.take_out(trail.mode)
             if self._taken_out:
@@ -128,6 +135,8 @@ class _Run:
                 self._gradients.end(sys._getframe(1), failed)
             if trail.watches is not None:
                 trail.watches.after(sys._getframe(1), "the backward pass", [])
+            if not trail.in_backward and not trail.standing:
+                trail.stops.over(failed)
         except Exception as error:
             trail.backend.fail("a backward pass", error)
 
@@ -148,17 +157,23 @@ class _Watch:
 
     def __init__(self, trail: Trail, nodes: list[Any], key: Any) -> None:
         self._trail, self._key, self._parent = trail, key, trail.at
-        self.event = Pass(trail.at)
-        self.event.executed = ()
-        self.event.risky, self.event.feeds = risky(nodes), feeds(nodes, trail.base)
-        names = [_name(node) for node in nodes]
-        self.event.compiled = any(name.startswith("CompiledFunction") for name in names)
+        self.event = event = Pass(trail.at)
+        event.risky, event.feeds = risky(nodes), feeds(nodes, trail.base)
+        event.executed, event.makers, event.spots = (), None, None
+        links = _links(nodes, trail.base)
+        event.nodes = tuple(
+            NodeFacts(_name(node), seq, _forward_code(node))
+            for node, seq in zip(nodes, links, strict=True)
+        )
+        event.compiled = any(node.name.startswith("CompiledFunction") for node in event.nodes)
         self._done: list[list[Any]] = []
         self.values: list[Any] | None = [] if trail.level == VALUES else None
-        links = _links(nodes, trail.base)
         self._handles: list[Any] = []
-        for node, name, seq in zip(nodes, names, links, strict=True):
-            before, after = self._hooks(name, seq, _forward_code(node))
+
+    def put_on(self, nodes: list[Any]) -> None:
+        """Hook them."""
+        for node, facts in zip(nodes, self.event.nodes, strict=True):
+            before, after = self._hooks(*facts)
             self._handles += (node.register_prehook(before), node.register_hook(after))
 
     def _hooks(self, name: str, seq: int, code: Any) -> tuple[Any, Any]:
@@ -167,7 +182,10 @@ class _Watch:
 
         def before(gradients: Any) -> None:
             try:
-                entry = [name, seq, infos(gradients), (), clock(), now() - base, None, code]
+                begin = now() - base
+                if self._done:  # the engine itself makes Nodes where it adds gradients up
+                    self._done[-1][6] = begin
+                entry = [name, seq, infos(gradients), (), clock(), begin, None, code]
                 self._done.append(entry)
                 running.append(entry)
                 if self.values is not None:
@@ -197,6 +215,8 @@ class _Watch:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        if self._done and self._done[-1][6] is not None:
+            self._done[-1][6] = now() - self._trail.base
         self.event.executed = tuple(_executed(entry) for entry in self._done)
         if keep:
             self._trail.remember(self._parent, self._key, self.event)
@@ -263,6 +283,17 @@ def _links(nodes: list[Any], base: int) -> list[int]:
     if len(set(own)) != len(own) or max(own, default=0) >= now():
         return [-1] * len(nodes)
     return [seq - base if base <= seq < _LEAF else -1 for seq in numbers]
+
+
+def _earlier(nodes: list[Any], signature: Sequence[int], base: int) -> list[int | None]:
+    """The thread's sequence numbers of Nodes that operations of earlier steps may have made."""
+    if -1 not in signature:
+        return []
+    numbers = [node._sequence_nr() for node in nodes]
+    own = [seq for seq in numbers if seq < _LEAF]
+    if len(set(own)) != len(own) or max(own, default=0) >= now():
+        return []  # made in several threads
+    return [seq if seq < base else None for seq in numbers]
 
 
 def _name(node: Any) -> str:

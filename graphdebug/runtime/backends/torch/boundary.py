@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from graphdebug.runtime.backends.torch.graphs import (
     source_of_code,
 )
 from graphdebug.runtime.backends.torch.trail import NODES, OFF
-from graphdebug.runtime.frames import absolute, source_of
+from graphdebug.runtime.frames import absolute, module_globals, source_of
 from graphdebug.runtime.stops import BOUNDARY, RETRACE
 
 if TYPE_CHECKING:
@@ -256,8 +255,4 @@ def _broken(code: CodeType) -> bool:
 def _globals(path: str, frame: FrameType | None) -> dict[str, Any]:
     if frame is not None and absolute(frame.f_code.co_filename) == path:
         return frame.f_globals
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and absolute(file) == path:
-            return vars(module)
-    return {}
+    return module_globals(path)

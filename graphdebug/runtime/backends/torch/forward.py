@@ -55,6 +55,11 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
         trail = self.trail
         if trail.level < NODES:
             leave_soon(self)
+        if trail.names_stop:
+            try:
+                trail.forward_stops.before(func, args, kwargs, _frame(1))
+            except Exception as error:
+                trail.backend.fail("a stop at an operation", error)
         given = None
         if trail.level == VALUES:
             given = read((args, tuple((kwargs or {}).values())))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils._device import DeviceContext
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.backends.torch.trail import Trail
 
 _C = torch._C
 _at = _C._get_function_stack_at
@@ -55,6 +60,29 @@ def take_out(mode: Any) -> bool:
     for other in reversed(above):
         _push(other)
     return True
+
+
+@contextmanager
+def aside(trail: Trail) -> Iterator[None]:
+    """While the program stands at a stop of ours: what the user evaluates there isn't the program's."""
+    mode, above = trail.mode, []
+    on = is_on(mode)
+    if on:
+        while (top := _pop()) is not mode:
+            above.append(top)
+        for other in reversed(above):
+            _push(other)
+    trail.standing = True
+    try:
+        yield
+    finally:
+        trail.standing = False
+        if on and not is_on(mode):
+            count = min(len(above), _length())
+            above = [_pop() for _ in range(count)]
+            _push(mode)
+            for other in reversed(above):
+                _push(other)
 
 
 def leave_soon(mode: Any) -> None:

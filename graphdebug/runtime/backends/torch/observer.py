@@ -104,7 +104,7 @@ class TorchBackend(Backend):
         self.backward_passes = 0
         self.watches: Watches | None = None
         self.scaled = False
-        self._active = self._installed = False
+        self.active = self._installed = False
         self._local = threading.local()
         self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
         self._patches = Patches()
@@ -130,7 +130,7 @@ class TorchBackend(Backend):
     @property
     def level(self) -> int:
         """How much is recorded."""
-        return LEVELS[self.runtime.configuration.capture] if self._active else OFF
+        return LEVELS[self.runtime.configuration.capture] if self.active else OFF
 
     # -- hooks
 
@@ -142,7 +142,7 @@ class TorchBackend(Backend):
                 owner = getattr(owner, part, None)
             if owner is None:
                 raise HookUnfit(f"torch has no _C.{name}")
-        self._active = True
+        self.active = True
         engines: dict[Any, Callable[..., Any]] = {}
 
         def engine(original: Any) -> Any:
@@ -169,7 +169,7 @@ class TorchBackend(Backend):
 
     def remove(self) -> None:
         """Take every hook out, from this thread at once, from others when they come by."""
-        self._active = False
+        self.active = False
         self._patches.restore()
         self._warnings.remove()
         for hooks in self._dynamo:
@@ -188,13 +188,11 @@ class TorchBackend(Backend):
                 modes.leave_soon(thread.trail.mode)
 
     def configure(self) -> None:
-        """Record as much as the configuration now says."""
-        level = self.level
+        """Record as much as the configuration now says, and look at as much as breakpoints need."""
         for trail in list(self._trails):
-            trail.wanted = level
-            trail.watch.configure()
-            if level == OFF:
-                trail.level = OFF
+            trail.configure()
+
+    breakpoints_changed = configure
 
     def finish(self) -> None:
         """Report the step that is open in this thread."""
@@ -216,7 +214,7 @@ class TorchBackend(Backend):
             self.unfit(f"{what} isn't seen", error)
 
     def _put_in(self) -> None:
-        if not self._active:
+        if not self.active:
             return
         before, after = self._step_hooks
         self._handles.append(register_optimizer_step_pre_hook(before))
@@ -301,13 +299,15 @@ class TorchBackend(Backend):
         """The calling thread's; its mode goes on or off here if it has to."""
         thread = getattr(self._local, "thread", None)
         if thread is None:
-            if not self._active:
+            if not self.active:
                 return None
             thread = self._local.thread = _Thread(Trail(self))
             thread.trail.mode = ForwardMode(thread.trail)
             thread.trail.updates = OptimizerSteps(thread.trail)
             self._trails.add(thread.trail)
         trail: Trail = thread.trail
+        if trail.standing:
+            return None
         if trail.level == OFF and trail.wanted != OFF:
             trail.wake()
         if trail.level < NODES:

@@ -158,10 +158,20 @@ class Executed(NamedTuple):
     """The code of ``forward``, of a custom Function's Node."""
 
 
+class NodeFacts(NamedTuple):
+    """One autograd Node that a run of the engine could reach."""
+
+    name: str
+    seq: int
+    """As in ``Executed``."""
+    forward_code: CodeType | None
+    """As in ``Executed``."""
+
+
 class Pass(Event):
     """One run of the autograd engine. What runs within it follows as events of its own."""
 
-    __slots__ = ("compiled", "executed", "feeds", "risky")
+    __slots__ = ("compiled", "executed", "feeds", "makers", "nodes", "risky", "spots")
 
     compiled: bool
     """Whether a part of it was compiled."""
@@ -172,6 +182,12 @@ class Pass(Event):
     nearest to the loss first."""
     risky: tuple[int, ...]
     """Which of its Nodes, in the order in which they are found, are always watched for NaN."""
+    nodes: tuple[NodeFacts, ...]
+    """All Nodes that it could reach, in the order in which they are found."""
+    makers: Any
+    """What made each of ``nodes``; None where nobody asked yet. ``stopping_nodes`` keeps it here."""
+    spots: Any
+    """Which of ``nodes`` breakpoints are on; likewise."""
 
 
 class Update(Event):

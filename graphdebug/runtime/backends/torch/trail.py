@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from graphdebug.protocol.model import Phase, Source, StepKind
+from graphdebug.runtime import debugger
 from graphdebug.runtime.backends.torch import naming
+from graphdebug.runtime.backends.torch.backward_stops import BackwardStops
 from graphdebug.runtime.backends.torch.broadcasts import Broadcasts
 from graphdebug.runtime.backends.torch.description import describe
+from graphdebug.runtime.backends.torch.forward_stops import ForwardStops
 from graphdebug.runtime.backends.torch.graphs import Graph
 from graphdebug.runtime.backends.torch.learning import Learning
 from graphdebug.runtime.backends.torch.past import STEPS_LIMIT, Ended
@@ -65,6 +68,14 @@ _AROUND = ("iteration", "program")
 _LASTING = (BuiltinFunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType)
 
 
+def watched(backend: TorchBackend) -> int:
+    """How much is looked at: breakpoints need to know which lines made the nodes, recorded or not."""
+    runtime = backend.runtime
+    lines = runtime.configuration.backward and runtime.breakpoints.files
+    stop = backend.active and (lines or runtime.node_breakpoints)
+    return max(backend.level, NODES) if stop and debugger.attached() else backend.level
+
+
 class Pending(NamedTuple):
     """A backward pass that no optimizer follows: the step ends when the program comes round."""
 
@@ -100,12 +111,12 @@ class Aside:
 class Trail:
     """The open step of one thread, the only one that calls its methods.
 
-    ``level`` is set by others, to OFF at once, to anything else through ``wanted``, and ``watches``.
+    ``configure`` alone is called by others, and sets ``level`` to OFF at once; they also set ``watches``.
     """
 
     def __init__(self, backend: TorchBackend) -> None:
         self.backend = backend
-        self.level = self.wanted = backend.level
+        self.level = self.wanted = watched(backend)
         self.mode: Any = None
         self.updates: Any = None
         self.watches: Watches | None = backend.watches
@@ -127,16 +138,36 @@ class Trail:
         self.watch = Watch(self)
         self.broadcasts = Broadcasts(self)
         self.learning = Learning(self)
+        self.stops = BackwardStops(self)
+        self.forward_stops = ForwardStops(self)
+        self.names_stop = bool(backend.runtime.node_breakpoints)
+        """Whether there are breakpoints on nodes by name."""
+        self.standing = False
+        """Whether the thread stands at a stop of ours: what runs then, the user evaluates."""
         self.steps = 0
         self.ended: deque[Ended] = deque(maxlen=STEPS_LIMIT)
         self.partial = False
         self._started = clock()
         self._grown = 0
 
+    def configure(self) -> None:
+        """Look at as much as is wanted now; called on the link's thread."""
+        self.wanted = watched(self.backend)
+        self.watch.configure()
+        self.names_stop = bool(self.backend.runtime.node_breakpoints)
+        if self.wanted == OFF:
+            self.level = OFF
+
     @property
     def recording(self) -> bool:
         """Whether operations are looked at."""
         return self.level >= NODES
+
+    @property
+    def step_text(self) -> str:
+        """Which step is open, to end a sentence with; nothing where steps aren't recorded."""
+        backend = self.backend
+        return f" (step {backend.runtime.recorder.next_step})" if backend.level > OFF else ""
 
     # -- what happens
 
@@ -256,7 +287,10 @@ class Trail:
         totals = at.add_up()
         if totals.compiled and name in _AROUND:
             return self._reopen(now, base)
-        if self.level >= NODES and not self.partial:
+        recorded = self.backend.level
+        if recorded == OFF:
+            return self._reopen(now, base)
+        if recorded >= NODES and self.level >= NODES and not self.partial:
             key = None if values else at.number
             graph = self.backend.runtime.recorder.graph(key, lambda: describe(at, values))
         index = self.backend.runtime.recorder.step(
@@ -281,7 +315,8 @@ class Trail:
     def _reopen(self, now: int, base: int | None) -> None:
         """The next step begins."""
         self._started = now
-        self.base = sequence() if base is None else base
+        begin, self.base = self.base, sequence() if base is None else base
+        self.stops.past.add(begin, self.base, self.at)
         if self._grown > EVENTS_LIMIT:
             self.root, self._grown = Event(None), 0
         self.at, self.values = self.root, []
