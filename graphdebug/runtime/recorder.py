@@ -43,6 +43,7 @@ class Recorder:
         self._first_step: OrderedDict[int, int] = OrderedDict()
         self._steps = 0
         self._alerts = 0
+        self._rank = rank()
         self._bound: dict[tuple[str, int], tuple[BindingKind, str]] = {}
         self._backward: set[tuple[str, int]] = set()
 
@@ -110,7 +111,7 @@ class Recorder:
                 forward_nodes=forward_nodes,
                 backward_nodes=backward_nodes,
                 devices=tuple(devices),
-                rank=rank(),
+                rank=self._rank,
                 alerts=alerts,
                 pid=os.getpid(),
                 detail=detail,

@@ -32,9 +32,12 @@ class BodyError(ValueError):
     """A frame whose body isn't a JSON object. The stream can be read on."""
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
+
+
 def encode(message: Message) -> bytes:
     """``message`` as one frame. Raises ValueError for what JSON can't say, NaN included."""
-    body = json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+    body = _ENCODER.encode(message).encode()
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 

@@ -11,7 +11,8 @@ from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches, wrapped
-from graphdebug.runtime.backends.tensorflow.session import Run, Sessions
+from graphdebug.runtime.backends.tensorflow.runs import Run
+from graphdebug.runtime.backends.tensorflow.session import Sessions
 
 _RUN = "self options feed_dict fetch_list target_list run_metadata"
 _ENTRY = "self fetches feed_dict options run_metadata"

@@ -57,7 +57,10 @@ class FunctionHook(GuardedHook):
 
     def __init__(self, functions: Functions, what: str) -> None:
         super().__init__(functions.backend, what)
+        from tensorflow.python.eager import context
+
         self.functions = functions
+        self.eager = context.executing_eagerly
 
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         return None, args, kwargs
@@ -80,7 +83,7 @@ class CallHook(FunctionHook):
 
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         function = args[0]
-        if function._run_functions_eagerly or not _eager():
+        if function._run_functions_eagerly or not self.eager():
             return None, args, kwargs
         call = self.backend.begin("function", "")
         if call is not None:
@@ -103,7 +106,7 @@ class ConcreteHook(FunctionHook):
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         concrete = args[0]
         call, own = self.backend.calls.current, False
-        if not _eager() or concrete.graph.name.startswith(_DATASET):
+        if not self.eager() or concrete.graph.name.startswith(_DATASET):
             return None, args, kwargs
         if call is None:
             call, own = self.backend.begin("function", concrete.graph.name), True
@@ -189,12 +192,6 @@ class TraceHook(FunctionHook):
             message = f"{call.name} was traced again: {reason}"
             self.backend.runtime.recorder.alert("retrace", message, source=call.source)
             call.retraced = message
-
-
-def _eager() -> bool:
-    from tensorflow.python.eager import context
-
-    return bool(context.executing_eagerly())
 
 
 def _keras_name() -> str | None:

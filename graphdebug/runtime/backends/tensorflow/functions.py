@@ -82,7 +82,6 @@ class Functions:
         if isinstance(call.recording, Recording):
             self._recorded(call, call.recording, concrete, duration, known)
             return
-        built = _executions(known.nodes)
         if unrecorded is None and self.tells:
             self._unasked(call, known, duration)
             return
@@ -93,7 +92,7 @@ class Functions:
         elif isinstance(unrecorded, Held):
             self._bind_removed(unrecorded.asked.removed)
             passed.update(unrecorded.asked.removed, unrecorded.lines)
-        built = [item for item in built if _line(item) not in passed]
+        built = [item for item in _executions(known.nodes) if _line(item) not in passed]
         stops = boundary.hits(self.runtime, built, {}, call.frame, once=True)
         graph = None
         if stops.executions or self.backend.records_nodes:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class GuardedHook(ABC):
     """A hook whose errors end the observation, not the program."""
 
+    instead: Callable[[Any, Callable[..., Any]], Callable[..., Any]] | None = None
+
     def __init__(self, backend: TensorFlow, what: str) -> None:
         self.backend = backend
         self.what = what
@@ -30,10 +32,6 @@ class GuardedHook(ABC):
             self.backend.calls.end()  # Ctrl-C while ours ran: the next call is an outermost one
             raise
         return None, args, kwargs
-
-    def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
-        """The original."""
-        return original
 
     def after(self, state: Any, result: Any, failed: bool) -> Any:
         """``leave``, without its errors."""

@@ -23,7 +23,7 @@ from graphdebug.runtime.frames import source_of
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
-    from graphdebug.runtime.backends.tensorflow.session import Run
+    from graphdebug.runtime.backends.tensorflow.runs import Run
 
 NODE = "stops inside the running graph, at each execution of the nodes that this line builds"
 BOUNDARY = (

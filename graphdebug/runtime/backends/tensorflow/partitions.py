@@ -74,6 +74,8 @@ class Executable:
     """Whether functions stay functions: their nodes run inside of one."""
     nests: dict[str, Nest] = field(default_factory=dict)
     """The loops that nodes run in."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """What records of its runs found out about nodes, by name."""
 
     def stands_for(self, node: str, op_type: str) -> bool:
         """Whether a node puts out what the operation that it was, of this type, does.

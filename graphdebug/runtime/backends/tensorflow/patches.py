@@ -27,14 +27,18 @@ def wrapper(*args, **kwargs):
 """
 
 
+_INSTEAD = "instead(state, original)"
+
+
 class Hook(Protocol):
     """What happens around a call. No method may raise."""
 
     def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """Called with the arguments; what it returns replaces them."""
 
-    def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
-        """What is called with the arguments: the original, or what calls it in its own way."""
+    @property
+    def instead(self) -> Callable[[Any, Callable[..., Any]], Callable[..., Any]] | None:
+        """Takes the state and the original, returns what is called; None: always the original."""
 
     def after(self, state: Any, result: Any, failed: bool) -> Any:
         """Called with what the original returned, or ``failed`` where it raised; returns it."""
@@ -89,7 +93,8 @@ def wrapped(original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
     function = inspect.unwrap(getattr(original, "func", original))
     if not isinstance(function, FunctionType):
         raise HookUnfit(f"{original!r} is not a Python function")
-    code = _code(function.__code__.co_filename, function.__code__.co_firstlineno)
+    wrapper = _WRAPPER if hook.instead is not None else _WRAPPER.replace(_INSTEAD, "original")
+    code = _code(wrapper, function.__code__.co_filename, function.__code__.co_firstlineno)
     namespace: dict[str, Any] = {"original": original, "before": hook.before, "after": hook.after}
     namespace.update(instead=hook.instead, without_ours=_without_ours)
     namespace["__name__"] = __name__  # by which debuggers know it for ours and pass over it
@@ -107,8 +112,8 @@ def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
 
 
 @functools.cache
-def _code(filename: str, line: int) -> CodeType:
-    module = ast.parse(_WRAPPER)
+def _code(wrapper: str, filename: str, line: int) -> CodeType:
+    module = ast.parse(wrapper)
     for node in ast.walk(module):
         if isinstance(node, (ast.stmt, ast.expr, ast.excepthandler, ast.arg)):
             node.lineno = node.end_lineno = line

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import VALUE_LIMIT, Node, Source, Tensor
@@ -15,7 +15,6 @@ from graphdebug.runtime.backends.tensorflow.loops import Iterations
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.sources import Origin
 from graphdebug.runtime.backends.tensorflow.watches import First, Slot, Value
-from graphdebug.runtime.untraced import untraced
 
 PASSED_ON = frozenset(
     {"Switch", "Merge", "Enter", "Exit", "NextIteration", "Identity", "StopGradient", "Snapshot"}
@@ -72,22 +71,23 @@ class Record:
         self._source = source
         self._values = values
 
-    @untraced
     def executions(self, only: Collection[str] | None = None) -> list[Execution]:
         """What ran, in order of its start: all of it, or nodes of these names alone."""
-        counts: Counter[tuple[str, bool]] = Counter()
+        counts: dict[tuple[str, bool], int] = {}
         latest: dict[str, Execution] = {}
         loops = self._graph.nests if self._in_turn and only is None else {}
         iterations = Iterations(self._graph.nodes, loops)
         found = []
         for stats, device in self._timed(only):
             name = stats.node_name
-            definition = self._definition(stats)
-            outputs = {item.slot: _output(item, device) for item in stats.output}
-            execution = self._execution(stats, device, definition, outputs, latest, counts)
+            fixed = self._fixed(stats)
+            turn = counts.get((name, fixed.inner), 0)
+            counts[name, fixed.inner] = turn + 1
+            execution = _execution(stats, device, fixed, turn, latest)
             found.append(execution)
-            if definition is not None:
-                execution.iterations = iterations.of(name)
+            if not fixed.inner:
+                if loops:
+                    execution.iterations = iterations.of(name)
                 latest[name] = execution
         return found
 
@@ -102,46 +102,28 @@ class Record:
         timed.sort(key=lambda item: item[0].all_start_nanos)
         return timed
 
-    def _definition(self, stats: Any) -> Any | None:
-        definition = self._graph.nodes.get(stats.node_name)
-        if definition is not None and self._graph.opaque and not _is_node(stats, definition):
-            return None
-        return definition
-
-    def _execution(
-        self,
-        stats: Any,
-        device: str,
-        definition: Any,
-        outputs: dict[int, Tensor],
-        latest: Mapping[str, Execution],
-        counts: Counter[tuple[str, bool]],
-    ) -> Execution:
-        name = stats.node_name
-        origin = None if definition is None else self._graph.origin[name]
-        key = name, definition is None
-        counts[key] += 1
-        fed = () if definition is None else tuple(_fed(definition, latest))
-        return Execution(
-            node=name,
-            name=name if origin is None else self._graph.names.get(name, name),
-            op_type=_op_type(stats, definition),
-            origin=origin,
-            source=None if origin is None else self._source(origin),
-            iteration=counts[key] - 1,
-            device=device,
-            duration_ns=max(0, stats.op_end_rel_nanos - stats.op_start_rel_nanos),
-            outputs=outputs,
-            inputs=tuple(made.outputs[slot] for made, slot in fed),
-            fed=fed,
-            began=stats.all_start_nanos,
-        )
+    def _fixed(self, stats: Any) -> _Fixed:
+        graph, name = self._graph, stats.node_name
+        definition = graph.nodes.get(name)
+        if definition is None or (graph.opaque and not _is_node(stats, definition)):
+            return _Fixed(name, _called(stats) or name, None, None, (), True)
+        fixed: _Fixed | None = graph.known.get(name)
+        if fixed is None:
+            origin = graph.origin[name]
+            fixed = graph.known[name] = _Fixed(
+                graph.names.get(name, name),
+                str(definition.op),
+                origin,
+                self._source(origin),
+                tuple(map(_input, definition.input)),
+                False,
+            )
+        return fixed
 
     def constant(self, node: str) -> Any:
         """The value of a constant of the graph; None for any other node."""
         return self._graph.constant(node)
 
-    @untraced
     def attach(self, found: Sequence[Execution]) -> None:
         """Give executions their values.
 
@@ -161,6 +143,48 @@ class Record:
                 if turn < len(files) and (len(files) == counts[output] or type(files) is First):
                     item.values[slot] = files[turn]
                 turns[output] += 1
+
+
+class _Fixed(NamedTuple):
+    """What is the same for every execution of a node."""
+
+    name: str
+    op_type: str
+    origin: Origin | None
+    source: Source | None
+    inputs: tuple[tuple[str, int], ...]
+    """Nodes and their outputs."""
+    inner: bool
+    """Whether it runs inside of a function."""
+
+
+def _execution(
+    stats: Any, device: str, fixed: _Fixed, iteration: int, latest: Mapping[str, Execution]
+) -> Execution:
+    outputs = {}
+    for item in stats.output:
+        description = item.tensor_description
+        shape = tuple([dimension.size for dimension in description.shape.dim])
+        outputs[item.slot] = tensor(shape, description.dtype, device)
+    fed = []
+    for producer, slot in fixed.inputs:
+        made = latest.get(producer)
+        if made is not None and slot in made.outputs:
+            fed.append((made, slot))
+    return Execution(
+        node=stats.node_name,
+        name=fixed.name,
+        op_type=fixed.op_type,
+        origin=fixed.origin,
+        source=fixed.source,
+        iteration=iteration,
+        device=device,
+        duration_ns=max(0, stats.op_end_rel_nanos - stats.op_start_rel_nanos),
+        outputs=outputs,
+        inputs=tuple([made.outputs[slot] for made, slot in fed]),
+        fed=tuple(fed),
+        began=stats.all_start_nanos,
+    )
 
 
 def large(found: Sequence[Execution]) -> set[Slot]:
@@ -183,7 +207,6 @@ def travels(found: Sequence[Execution], values: bool | Collection[str]) -> bool:
     )
 
 
-@untraced
 def nodes(
     found: Sequence[Execution],
     wanted: Collection[int] = (),
@@ -247,8 +270,9 @@ def short_device(device: str) -> str:
     return device.removeprefix(_LOCAL)
 
 
+@functools.lru_cache(maxsize=4096)
 def tensor(shape: tuple[int, ...], dtype: Any, device: str) -> Tensor:
-    """A description; ``dtype`` as TensorFlow or its protos have it."""
+    """A description, shared by all like it; ``dtype`` as TensorFlow or its protos have it."""
     name, size = _kind(dtype)
     return Tensor(shape, name, device, size * (0 if -1 in shape else math.prod(shape)))
 
@@ -261,25 +285,16 @@ def _kind(dtype: Any) -> tuple[str, int]:
     return kind.name, getattr(kind, "size", 0) or 0
 
 
-def _output(output: Any, device: str) -> Tensor:
-    description = output.tensor_description
-    shape = tuple(dimension.size for dimension in description.shape.dim)
-    return tensor(shape, description.dtype, device)
+def _input(text: str) -> tuple[str, int]:
+    """A node and one of its outputs, from how a definition names them; a control input has none."""
+    producer, _, number = text.partition(":")
+    return producer, int(number or 0)
 
 
-def _fed(definition: Any, latest: Mapping[str, Execution]) -> Iterator[tuple[Execution, int]]:
-    for text in definition.input:
-        producer, _, number = text.partition(":")
-        made, slot = latest.get(producer), int(number or 0)
-        if made is not None and slot in made.outputs:
-            yield made, slot
-
-
-def _op_type(stats: Any, definition: Any) -> str:
-    if definition is not None:
-        return str(definition.op)
+def _called(stats: Any) -> str:
+    """The type of operation that statistics are of; empty where they don't say."""
     _, _, call = stats.timeline_label.partition(" = ")
-    return str(call.partition("(")[0]) or stats.node_name
+    return str(call.partition("(")[0])
 
 
 def _is_node(stats: Any, definition: Any) -> bool:

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from graphdebug.protocol.model import Node
 from graphdebug.runtime.backends.tensorflow import boundary, record, static
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.guard import Guard
-from graphdebug.runtime.backends.tensorflow.live import Live
 from graphdebug.runtime.backends.tensorflow.live_sessions import (
     CALLABLE,
     PARTIAL,
     REMOTE,
     LiveSessions,
 )
-from graphdebug.runtime.backends.tensorflow.partitions import Executable, executable
+from graphdebug.runtime.backends.tensorflow.partitions import executable
 from graphdebug.runtime.backends.tensorflow.record import Execution, Record
+from graphdebug.runtime.backends.tensorflow.runs import Run, Twin
 from graphdebug.runtime.backends.tensorflow.signatures import (
-    Line,
-    Selection,
     Shapes,
     Signature,
     Signatures,
     Wanted,
 )
 from graphdebug.runtime.backends.tensorflow.walks import Walk, reasons, remarks
-from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
+from graphdebug.runtime.backends.tensorflow.watches import Dumps
+from graphdebug.runtime.untraced import untraced
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
@@ -46,66 +43,20 @@ REMOVED = (
 )
 
 
-@dataclass
-class Run:
-    """One run of a graph by a session, while we observe it."""
-
-    graph: Any
-    signature: Signature
-    shapes: Shapes
-    key: tuple[Any, ...]
-    """Names its description where it has no values."""
-    selection: Selection = field(default_factory=Selection)
-    slots: frozenset[Slot] = frozenset()
-    """Outputs to watch."""
-    traced: bool = False
-    """Whether TensorFlow is to record it."""
-    watch: Watch | None = None
-    guard: Guard | None = None
-    """What bounds the record meanwhile."""
-    live_lines: frozenset[Line] = frozenset()
-    """Lines with breakpoints that stop while the graph runs."""
-    live: Live | None = None
-    """The run, where it stops at its nodes."""
-    twin: tuple[Any, Twin] | None = None
-    """The user's callable, and what runs in its place."""
-    options: Any = None
-    """Our buffer, while TensorFlow reads it."""
-    metadata: Any = None
-    """Our buffer, while TensorFlow writes it; None where the user's is there."""
-    unasked: list[str] = field(default_factory=list)
-    """Fields of the metadata that the user didn't ask for."""
-    known: Executable | None = None
-    """What TensorFlow executes; None where the metadata is going to tell."""
-    record: Record | None = None
-    """What TensorFlow recorded."""
-    built: list[Node] | None = None
-    """What ran, where that was known before."""
-    found: list[Execution] = field(default_factory=list)
-    """All executions, where they were looked at."""
-
-    def withhold(self, metadata: Any) -> None:
-        """Take out of the user's metadata what we asked for."""
-        for name in self.unasked:
-            metadata.ClearField(name)
-
-
-class Twin(NamedTuple):
-    """A callable that does what one of the user's does, and records it."""
-
-    made: Any
-    slots: frozenset[Slot]
-    watch: Watch | None
-    unasked: list[str]
-    known: Executable | None
+_NO_HITS = boundary.Hits()
 
 
 class Sessions:
     """Observes the runs of all sessions."""
 
     def __init__(self, backend: TensorFlow) -> None:
+        from tensorflow.core.protobuf import config_pb2
+        from tensorflow.python.client import pywrap_tf_session
+
         self.backend = backend
         self.runtime = backend.runtime
+        self._protos = config_pb2
+        self._api = pywrap_tf_session
         self.signatures = Signatures()
         self.dumps = Dumps()
         self.live = LiveSessions(backend, self.dumps)
@@ -121,33 +72,34 @@ class Sessions:
         self, session: Any, options: Any, feeds: Any, fetches: Any, targets: Any, metadata: Any
     ) -> tuple[Run, tuple[Any, ...]]:
         """The run that begins, and the arguments to run with so that it is recorded."""
-        from tensorflow.core.protobuf import config_pb2
-        from tensorflow.python.client import pywrap_tf_session as api
-
         if not (self.backend.records_nodes or self.runtime.breakpoints.files):
             return self._untold, (session, options, feeds, fetches, targets, metadata)
-        run = self._run(session, *_signature(session.graph, feeds, fetches, targets))
+        run = self._run(session, *self._signature(session.graph, feeds, fetches, targets))
         if run.traced:
-            asked = config_pb2.RunOptions()
-            if options is not None:
-                asked.ParseFromString(api.TF_GetBuffer(options))
-            if self.live.asked:
-                self.live.plan(session, run, self.live.why_not(session, asked))
-            self._ask(run, session, asked)
-            call = self.backend.calls.current
-            run.live = self.live.open(run, asked, "Session.run" if call is None else call.name)
-            if run.live is not None:
-                run.known = run.signature.executable(session, self.dumps)
-            options = run.options = api.TF_NewBufferFromString(asked.SerializeToString())
+            options = self._asked(run, session, options)
             if metadata is None:
-                metadata = run.metadata = api.TF_NewBuffer()
+                metadata = run.metadata = self._api.TF_NewBuffer()
         return run, (session, options, feeds, fetches, targets, metadata)
+
+    def _asked(self, run: Run, session: Any, options: Any) -> Any:
+        """The options of the user's, with what a run needs."""
+        asked = self._protos.RunOptions()
+        if options is not None:
+            asked.ParseFromString(self._api.TF_GetBuffer(options))
+        if self.live.asked:
+            self.live.plan(session, run, self.live.why_not(session, asked))
+        self._ask(run, session, asked)
+        call = self.backend.calls.current
+        run.live = self.live.open(run, asked, "Session.run" if call is None else call.name)
+        if run.live is not None:
+            run.known = run.signature.executable(session, self.dumps)
+        run.options = self._api.TF_NewBufferFromString(asked.SerializeToString())
+        return run.options
 
     def prepare_callable(self, made: Any, feeds: Sequence[Any]) -> tuple[Run, Any, Any]:
         """The run that begins, and the callable and the metadata to run with; None for neither."""
-        from tensorflow.core.protobuf import config_pb2
-
-        session, options = made._session, self.options.get(made, config_pb2.CallableOptions())
+        session = made._session
+        options = self.options.get(made, self._protos.CallableOptions())
         wanted = Wanted(
             session.graph.version, tuple(options.fetch), tuple(options.target), tuple(options.feed)
         )
@@ -161,7 +113,7 @@ class Sessions:
         twin = self._twin(made, run)
         run.watch, run.unasked, run.known = twin.watch, twin.unasked, twin.known
         run.twin = made, twin
-        return run, twin.made, config_pb2.RunMetadata()
+        return run, twin.made, self._protos.RunMetadata()
 
     def _twin(self, made: Any, run: Run) -> Twin:
         """A callable that does the same and records it, for one run at a time."""
@@ -176,9 +128,27 @@ class Sessions:
         twin = made._session._make_callable_from_options(asked)
         return Twin(twin, run.slots, run.watch, run.unasked, run.known)
 
+    def _signature(
+        self, graph: Any, feeds: Any, fetches: Any, targets: Any
+    ) -> tuple[Wanted, Shapes]:
+        # Each run pays for this, and a debugger for each call in it: hence no generators.
+        name, fed, fetched, run = self._api.TF_OperationName, {}, [], []
+        for key, value in feeds.items():
+            shape = getattr(value, "shape", ()), getattr(value, "dtype", type(value))
+            fed[f"{name(key.oper)}:{key.index}"] = shape
+        for item in fetches:
+            fetched.append(f"{name(item.oper)}:{item.index}")
+        for item in targets:
+            run.append(name(item))
+        names = tuple(sorted(fed))
+        shapes = []
+        for key in names:
+            shapes.append(fed[key])
+        return Wanted(graph.version, tuple(fetched), tuple(run), names), tuple(shapes)
+
     def part(self, session: Any, handle: Any, feeds: Any, fetches: Any) -> Run:
         """The part of a partial run that begins. Its nodes are those that no part ran before."""
-        wanted, shapes = _signature(session.graph, feeds, fetches, ())
+        wanted, shapes = self._signature(session.graph, feeds, fetches, ())
         known = self.signatures.of(session)
         parts = known.parts(handle)
         if self.runtime.breakpoints.files:
@@ -240,18 +210,16 @@ class Sessions:
 
     def collect(self, run: Run, metadata: Any, failed: bool) -> None:
         """Read what TensorFlow recorded into a buffer, and leave nothing behind."""
-        from tensorflow.core.protobuf import config_pb2
-        from tensorflow.python.client import pywrap_tf_session as api
-
         if run.options is None:
             return
+        api = self._api
         try:
             told = None if failed else api.TF_GetBuffer(metadata)
         finally:
             api.TF_DeleteBuffer(run.options)
             if run.metadata is not None:
                 api.TF_DeleteBuffer(run.metadata)
-        self.read(run, config_pb2.RunMetadata.FromString(told or b""), failed)
+        self.read(run, self._protos.RunMetadata.FromString(told or b""), failed)
 
     def read(self, run: Run, told: Any, failed: bool) -> None:
         """Read what TensorFlow recorded."""
@@ -283,20 +251,31 @@ class Sessions:
 
     def report(self, call: Call, run: Run, duration: int) -> None:
         """Report the step of a run that is over, and stop where a breakpoint asks for it."""
-        before = boundary.Before(self.runtime.breakpoints.files, self.runtime.breakpoints.counts)
+        if run.record is None:
+            self.backend.stop(call, self._step(call, run, duration, _NO_HITS), _NO_HITS)
+            return
         kept = False
         try:
-            stops = self._hits(call, run)
-            index = self._step(call, run, duration, stops)
-            replay = self._walk(call, run, stops, before) if stops.executions else None
-            limit, selection = self.runtime.configuration.record_limit, run.selection
-            said = remarks(selection.removed, len(run.found), limit, selection.without_values)
-            kept = self.backend.stop(call, index, stops, *said, replay=replay)
+            many = run.selection.stops or not run.selection.lines
+            stops, index, walk = (untraced(self._look) if many else self._look)(call, run, duration)
+            said = () if walk is None else self._said(run)
+            kept = self.backend.stop(call, index, stops, *said, replay=walk)
             if run.live is not None and not stops.executions:
                 self.live.finish(call, run.live, index)
         finally:
             if not kept:
                 self._release(run)
+
+    def _look(self, call: Call, run: Run, duration: int) -> tuple[boundary.Hits, int, Walk | None]:
+        """What stops in a run that was recorded, its step, and the way through it."""
+        before = boundary.Before(self.runtime.breakpoints.files, self.runtime.breakpoints.counts)
+        stops = self._hits(call, run)
+        index = self._step(call, run, duration, stops)
+        return stops, index, self._walk(call, run, stops, before) if stops.executions else None
+
+    def _said(self, run: Run) -> list[str]:
+        limit, selection = self.runtime.configuration.record_limit, run.selection
+        return remarks(selection.removed, len(run.found), limit, selection.without_values)
 
     def _walk(self, call: Call, run: Run, stops: boundary.Hits, before: boundary.Before) -> Walk:
         assert run.record is not None
@@ -379,20 +358,6 @@ class Sessions:
         for (path, line), origins in run.selection.removed.items():
             names = ", ".join(name for _, name in origins[: boundary.NAMES_LIMIT])
             self.backend.bind_removed(path, line, REMOVED.format(names))
-
-
-def _signature(graph: Any, feeds: Any, fetches: Any, targets: Any) -> tuple[Wanted, Shapes]:
-    from tensorflow.python.client import pywrap_tf_session as api
-
-    name = api.TF_OperationName
-    fed = sorted((f"{name(key.oper)}:{key.index}", _shape(value)) for key, value in feeds.items())
-    wanted = Wanted(
-        graph.version,
-        tuple(f"{name(item.oper)}:{item.index}" for item in fetches),
-        tuple(name(item) for item in targets),
-        tuple(item for item, _ in fed),
-    )
-    return wanted, tuple(shape for _, shape in fed)
 
 
 def _shape(value: Any) -> tuple[Any, ...]:

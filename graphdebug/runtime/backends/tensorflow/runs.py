@@ -1,0 +1,70 @@
+"""One run of a graph by a session, while ``session`` observes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from graphdebug.protocol.model import Node
+from graphdebug.runtime.backends.tensorflow.guard import Guard
+from graphdebug.runtime.backends.tensorflow.live import Live
+from graphdebug.runtime.backends.tensorflow.partitions import Executable
+from graphdebug.runtime.backends.tensorflow.record import Execution, Record
+from graphdebug.runtime.backends.tensorflow.signatures import Line, Selection, Shapes, Signature
+from graphdebug.runtime.backends.tensorflow.watches import Slot, Watch
+
+_UNASKED = Selection()
+
+
+@dataclass
+class Run:
+    """One run of a graph by a session, while we observe it."""
+
+    graph: Any
+    signature: Signature
+    shapes: Shapes
+    key: tuple[Any, ...]
+    """Names its description where it has no values."""
+    selection: Selection = field(default_factory=lambda: _UNASKED)
+    slots: frozenset[Slot] = frozenset()
+    """Outputs to watch."""
+    traced: bool = False
+    """Whether TensorFlow is to record it."""
+    watch: Watch | None = None
+    guard: Guard | None = None
+    """What bounds the record meanwhile."""
+    live_lines: frozenset[Line] = frozenset()
+    """Lines with breakpoints that stop while the graph runs."""
+    live: Live | None = None
+    """The run, where it stops at its nodes."""
+    twin: tuple[Any, Twin] | None = None
+    """The user's callable, and what runs in its place."""
+    options: Any = None
+    """Our buffer, while TensorFlow reads it."""
+    metadata: Any = None
+    """Our buffer, while TensorFlow writes it; None where the user's is there."""
+    unasked: list[str] = field(default_factory=list)
+    """Fields of the metadata that the user didn't ask for."""
+    known: Executable | None = None
+    """What TensorFlow executes; None where the metadata is going to tell."""
+    record: Record | None = None
+    """What TensorFlow recorded."""
+    built: list[Node] | None = None
+    """What ran, where that was known before."""
+    found: list[Execution] = field(default_factory=list)
+    """All executions, where they were looked at."""
+
+    def withhold(self, metadata: Any) -> None:
+        """Take out of the user's metadata what we asked for."""
+        for name in self.unasked:
+            metadata.ClearField(name)
+
+
+class Twin(NamedTuple):
+    """A callable that does what one of the user's does, and records it."""
+
+    made: Any
+    slots: frozenset[Slot]
+    watch: Watch | None
+    unasked: list[str]
+    known: Executable | None
