@@ -133,7 +133,7 @@ FAULTS = (
     "calls.Calls:begin",
     "boundary.hits",
     "retraces.Retraces:reason",
-    "function_hooks._eager",
+    "function_hooks._keras_name",
 )
 
 
