@@ -178,6 +178,45 @@ def fixed_unused_now_and_then():
     train(experts, torch.optim.SGD(experts.parameters(), lr=0.01), loss, steps=7)
 
 
+def fixed_experts():
+    """One isn't chosen at first; a detach that has to do with neither is there too."""
+    experts, count = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)]), [0]
+
+    def loss(experts, x):
+        count[0] += 1
+        hidden = experts[0 if count[0] < 6 else count[0] % 3](x)
+        print(hidden.detach().mean().item() < 5)
+        return hidden.square().mean()
+
+    train(experts, torch.optim.Adam(experts.parameters(), lr=0.01), loss, steps=9)
+
+
+def fault_expert_never_chosen():
+    experts = nn.ModuleList([Model(), Model()])
+    optimizer = torch.optim.Adam(experts.parameters(), lr=0.01)  # @fault
+    train(experts, optimizer, lambda experts, x: loss_of(experts[0], x), steps=24)
+
+
+def fixed_gradients_that_fade():
+    model = Model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(5):
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(0.9)
+        loss_of(model, torch.randn(6, 4)).backward()
+        optimizer.step()
+
+
+def fault_never_zeroed_but_clipped():
+    model = Model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(4):
+        loss_of(model, torch.randn(6, 4)).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+        optimizer.step()  # @fault
+
+
 def fault_rate_of_zero():
     model = Model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
@@ -217,6 +256,16 @@ def fault_dead_relu():
 def fixed_dead_relu():
     model = nn.Linear(4, 2)
     dead(torch.optim.SGD(model.parameters(), lr=0.01), model, 1.0)
+
+
+def fixed_nothing_left_to_learn():
+    model = nn.Linear(2, 1)
+    x, side = torch.tensor([[2.0, 2.0], [-2.0, -2.0]]), torch.tensor([[1.0], [-1.0]])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.relu(1 - side * model(x)).mean().backward()
+        optimizer.step()
 
 
 def fixed_adversaries():

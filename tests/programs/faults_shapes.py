@@ -58,6 +58,9 @@ def fixed_on_purpose():
         mask = (target[:, None] > target).float()
         ranked = F.softplus(-pairs) * mask
         scaled = nn.Parameter(torch.ones(6)) * torch.randn(5, 6)
-        return sum(item.mean() for item in (outer, pairs, distances, normal, ranked, scaled))
+        column, row, table = nn.Parameter(torch.ones(6, 1)), torch.randn(6), torch.randn(6, 6)
+        factored = (column * row - table) ** 2
+        everything = (outer, pairs, distances, normal, ranked, scaled, factored)
+        return sum(item.mean() for item in everything)
 
     train(loss)

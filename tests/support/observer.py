@@ -39,6 +39,7 @@ class Observation:
         timeout: float = 120,
     ) -> None:
         self.events: list[Any] = []
+        self._errors: list[Exception] = []
         self._configure = ConfigureArguments(configuration or Configuration(), breakpoints or {})
         self._listener = Listener()
         self._threads: list[threading.Thread] = []
@@ -60,6 +61,8 @@ class Observation:
             for thread in self._threads:
                 thread.join()
             self._listener.close()
+        if self._errors:
+            raise self._errors[0]
         self.returncode, self.stdout, self.stderr = (
             process.returncode,
             process.stdout,
@@ -89,9 +92,16 @@ class Observation:
                 connection, _ = self._listener.socket.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=self._serve, args=(connection,))
+            thread = threading.Thread(target=self._listen, args=(connection,))
             self._threads.append(thread)
             thread.start()
+
+    def _listen(self, connection: Any) -> None:
+        """An error here would look as if the program had said nothing more."""
+        try:
+            self._serve(connection)
+        except Exception as error:
+            self._errors.append(error)
 
     def _serve(self, connection: Any) -> None:
         parser, seq = Parser(), 0

@@ -3,7 +3,8 @@
 Told only where a difference, a product or a loss function broadcasts these two shapes to N rows of N,
 where autograd follows one of the two and not the other, as with predictions and targets, where the line
 doesn't spell an outer product out (``a[:, None] * b``, ``unsqueeze``), and where all of it ends in one
-number that ``backward`` is called on. Operations that were seen before are not looked at again.
+number that ``backward`` is called on, and meets no data that is N rows of N itself. Operations that were
+seen before are not looked at again.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class Broadcasts:
                 and later.outputs[0].shape == ()
                 for later in ops
             )
-            if ends and (op.code, op.lasti) not in self._told:
+            meets = any(later.depth > op.depth and _meets(later, count) for later in ops)
+            if ends and not meets and (op.code, op.lasti) not in self._told:
                 self._told.add((op.code, op.lasti))
                 self._tell(op, count)
 
@@ -79,6 +81,12 @@ class Broadcasts:
             "prediction with every target. Make the shapes equal, as with squeeze(1) or unsqueeze(1)",
             source=source,
         )
+
+
+def _meets(op: Op, count: int) -> bool:
+    """Whether it takes N rows of N of the program's together with some that autograd follows."""
+    squares = [item.requires_grad for item in op.inputs if item.shape == (count, count)]
+    return True in squares and False in squares
 
 
 def _spelt(op: Op, count: int) -> bool:

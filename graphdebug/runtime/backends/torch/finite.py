@@ -119,6 +119,12 @@ def exploded(tensor: Any) -> bool:
     return max(map(abs, extremes(tensor))) > _LARGE
 
 
+def is_zero(tensor: Any) -> bool:
+    """Whether it is one number, and that is 0."""
+    with _C.DisableTorchFunction():
+        return bool(asked(tensor) and tensor.numel() == 1 and _item(tensor) == 0)
+
+
 def all_zero(tensor: Any) -> bool:
     """Whether a tensor whose numbers can be asked about holds nothing but zeros."""
     with _C.DisableTorchFunction():

@@ -1,20 +1,21 @@
 """Finds what keeps an optimizer's parameters from learning, where it steps.
 
 Told once for each cause, and only where it was so in ``TIMES`` steps in a row, or in all there were: a
-parameter that another branch of the model uses now and then, a learning rate that begins at 0, and
-gradients that are zeroed every second step are all meant.
+learning rate that begins at 0, and gradients that are zeroed every second step are meant. Parameters
+without a gradient that no line is to blame for have ``LONG`` steps, since experts take turns.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdebug.protocol.model import AlertKind, Source
 from graphdebug.runtime.backends.torch import finite
-from graphdebug.runtime.backends.torch.records import Event, Op, TensorInfo
+from graphdebug.runtime.backends.torch.records import Event, Op, Pass, TensorInfo
 from graphdebug.runtime.backends.torch.troubles import at
 from graphdebug.runtime.backends.torch.variables import name_in
 from graphdebug.runtime.frames import source_at, source_of, user_frame
@@ -22,16 +23,26 @@ from graphdebug.runtime.frames import source_at, source_of, user_frame
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.trail import Trail
 
-_Alert = tuple[AlertKind, str, "Source | None"]
 
-TIMES = 3
-"""In how many steps in a row a cause is there before it is told."""
+class _Alert(NamedTuple):
+    kind: AlertKind
+    text: str
+    source: Source | None
+    sure: bool = True
+    """Whether it can't be meant."""
+
+
+TIMES, LONG = 3, 20
+"""In how many steps in a row a cause is there before it is told: one that can't be meant, any."""
 
 _NAMED = 4
 
 _ZEROING = frozenset({"zero_", "_foreach_zero_", "fill_"})
 """Operations that zero gradients by hand."""
+_LESSENING = frozenset({"mul_", "__imul__", "_foreach_mul_", "copy_"})
+"""Operations that do, or let them fade, before the backward pass; after it they clip."""
 _CUTTING = frozenset({"detach", "detach_", "data"})
+_UNUSED = "the loss doesn't depend on them. Use them, or optimize the model that is trained"
 
 
 class _Optimizer:
@@ -41,7 +52,10 @@ class _Optimizer:
         self.source = source
         """Where the program made it."""
         self.causes: dict[str, int] = {}
-        """In how many steps in a row each was seen; ``TIMES`` once it was told."""
+        """In how many steps in a row each was seen."""
+        self.told: set[str] = set()
+        self.learned = False
+        """Whether a gradient was ever other than 0."""
         self.gradient: weakref.ref[Any] | None = None
         """The first gradient at the last step."""
         self.version = 0
@@ -55,8 +69,7 @@ class _Optimizer:
         self.lacking &= now
         if not self.lacking:
             self.lacking = now
-            if self.causes.get("without") != TIMES:
-                self.causes["without"] = 0
+            self.causes["without"] = 0
         step.without = [item for item in step.without if id(item) in self.lacking]
 
 
@@ -82,8 +95,8 @@ class _Step:
     def is_frozen(self) -> str:
         """Parameters that don't require grad."""
         return (
-            f"{self._names(self.frozen)} can't learn: requires_grad is False, but the optimizer has it. "
-            "Leave it out of the optimizer, or set requires_grad"
+            f"{self._names(self.frozen)} can't learn: requires_grad is False, though the optimizer has "
+            "what is frozen. Leave it out of the optimizer, or set requires_grad"
         )
 
     def got_none(self) -> str:
@@ -144,16 +157,21 @@ class Learning:
         step = _Step(optimizer, user_frame(frame))
         made = known.source or source
         self._check(
-            known, "frozen", bool(step.frozen), lambda: ("parameter", step.is_frozen(), made)
+            known, "frozen", bool(step.frozen), lambda: _Alert("parameter", step.is_frozen(), made)
         )
         known.lacks(step)
         without = bool(step.without and self.passes)
         self._check(known, "without", without, lambda: self._without(step, made))
-        self._check(known, "rate", step.stands, lambda: ("parameter", step.has_no_rate(), source))
-        zero = not step.stands and step.is_zero
-        self._check(known, "zero", zero, lambda: ("gradient", step.has_zeros(), source))
+        self._check(
+            known, "rate", step.stands, lambda: _Alert("parameter", step.has_no_rate(), source)
+        )
+        zero = step.is_zero
+        known.learned |= bool(step.given) and not zero
+        reached = known.learned and self._trail.watch.at_zero
+        zero = zero and not step.stands and not reached
+        self._check(known, "zero", zero, lambda: _Alert("gradient", step.has_zeros(), source))
         kept = self._kept(known, step.given)
-        self._check(known, "kept", kept, lambda: ("gradient", step.adds_up(), source))
+        self._check(known, "kept", kept, lambda: _Alert("gradient", step.adds_up(), source))
         self.zeroed, self.passes = False, 0
 
     def finish(self) -> None:
@@ -165,23 +183,34 @@ class Learning:
 
     def _check(self, known: _Optimizer, cause: str, now: bool, alert: Callable[[], _Alert]) -> None:
         """Count a cause; tell it when it was there often enough, or at the program's end."""
-        count, key = known.causes.get(cause, 0), (known, cause)
-        if count >= TIMES:
+        if cause in known.told:
             return
-        known.causes[cause] = count + 1 if now else 0
-        self._waiting.pop(key, None)
-        if now and count + 1 == TIMES:
-            self._tell(alert())
-        elif now and count + 1 == known.steps:
-            self._waiting[key] = alert()
+        count = known.causes[cause] = known.causes.get(cause, 0) + 1 if now else 0
+        self._waiting.pop((known, cause), None)
+        if count not in (TIMES, LONG, known.steps) or not now:
+            return
+        found = alert()
+        if count == LONG or (count == TIMES and found.sure):
+            known.told.add(cause)
+            self._tell(found)
+        elif count == known.steps:
+            self._waiting[known, cause] = found
 
     def _tell(self, alert: _Alert) -> None:
-        kind, text, source = alert
-        self._trail.backend.runtime.recorder.alert(kind, text, source=source)
+        self._trail.backend.runtime.recorder.alert(alert.kind, alert.text, source=alert.source)
 
     def _without(self, step: _Step, made: Source | None) -> _Alert:
-        why, line = self._cut(step.without)
-        return "gradient", f"{step.got_none()}: {why}", line or made
+        cut = self._cut(step.without) if self._used(step) else None
+        why, line = cut or (_UNUSED, None)
+        return _Alert("gradient", f"{step.got_none()}: {why}", line or made, line is not None)
+
+    def _used(self, step: _Step) -> bool:
+        """Whether operations took more tensors of these parameters' shapes than got gradients."""
+        ops = [op for op in self._ops() if op.phase == "forward"]
+        taken = Counter(item.shape for op in ops for item in op.inputs if item.requires_grad)
+        given = Counter(tuple(item.shape) for item in step.given)
+        shapes = {tuple(item.shape) for item in step.without}
+        return any(taken[shape] > given[shape] * self.passes for shape in shapes)
 
     def _kept(self, known: _Optimizer, given: list[Any]) -> bool:
         """Whether the first gradient is that of the step before, with no more than sums added."""
@@ -197,9 +226,23 @@ class Learning:
         if first is None:
             return False
         only_sums = first._version - version <= passes
-        return only_sums or not any(op.name in _ZEROING for op in self._ops())
+        return only_sums or not self._lessened(first)
 
-    def _cut(self, without: list[Any]) -> tuple[str, Source | None]:
+    def _lessened(self, gradient: Any) -> bool:
+        """Whether operations of this step may have zeroed a gradient, or let it fade."""
+        event: Event = self._trail.at
+        before = True
+        for each in event.path():
+            before = before and not isinstance(each, Pass)
+            if not isinstance(each, Op):
+                continue
+            fades = before and each.name in _LESSENING
+            shapes = [item.shape for item in each.inputs] if fades else []
+            if each.name in _ZEROING or tuple(gradient.shape) in shapes:
+                return True
+        return False
+
+    def _cut(self, without: list[Any]) -> tuple[str, Source | None] | None:
         """Why parameters got no gradient, and the line that is to blame."""
         shapes = {tuple(item.shape) for item in without}
         for op in self._ops():
@@ -216,13 +259,10 @@ class Learning:
         read = self._trail.watch.read_out
         if read is not None:
             return f"the loss was made of a number that was read{at(read)}. Use the tensor", read
-        return (
-            "the loss doesn't depend on them. Use them, or optimize the model that is trained",
-            None,
-        )
+        return None
 
     def _ops(self) -> Iterator[Op]:
-        """Those of the step before its first backward pass, and those after it."""
+        """Those of the step so far."""
         event: Event = self._trail.at
         return (op for op in event.path() if isinstance(op, Op))
 

@@ -86,6 +86,8 @@ class Watch:
         """The last run of the engine in this step."""
         self.spoilt_loss = False
         """Whether what it was called on wasn't finite."""
+        self.at_zero = False
+        """Whether what it was called on was 0: there is nothing left to learn."""
         self.read_out: Source | None = None
         """Where the program took a number, that autograd had followed, out of a tensor in this step."""
 
@@ -196,11 +198,13 @@ class Watch:
             return True
         self.spoilt_loss = False
         self._trail.broadcasts.entered()
-        if finite.all_finite(item for item in outputs if isinstance(item, torch.Tensor)):
+        found = [item for item in outputs if isinstance(item, torch.Tensor)]
+        self.at_zero = all(map(finite.is_zero, found))
+        if finite.all_finite(found):
             return True
         clean = True
-        for output in outputs:
-            if isinstance(output, torch.Tensor) and (kind := finite.kind(output)):
+        for output in found:
+            if kind := finite.kind(output):
                 clean, frame, self.spoilt_loss = False, user_frame(), True
                 trouble = self._mark(output)
                 if trouble is None:
