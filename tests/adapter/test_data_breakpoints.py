@@ -69,7 +69,7 @@ def to(session: Session, name: str) -> None:
 
 def test_each_kind_stops_where_it_happens(start: Start, graphdebug_adapter: str) -> None:
     session = start(graphdebug_adapter, timeout=60)
-    session.launch(program=WATCHED, breakpoints={WATCHED: [line(WATCHED, "iadd")]})
+    session.launch(program=WATCHED, backward=False, breakpoints={WATCHED: [line(WATCHED, "iadd")]})
     assert session.capabilities["supportsDataBreakpoints"] is True
     session.wait_for_stop("breakpoint")
 

@@ -34,7 +34,10 @@ TENSORFLOW: Breakpoints = {
 
 TORCH_STOPS = [
     "torch_mlp.py:backward", "torch_mlp.py:relu", "torch_mlp.py:drop",
-    "torch_cnn.py:score", *["torch_cnn.py:residual"] * 3,
+    "torch_mlp.py:relu Backward",
+    "torch_cnn.py:residual Backward", "torch_cnn.py:score", "torch_cnn.py:residual",
+    *["torch_cnn.py:residual Backward", "torch_cnn.py:residual"] * 2,
+    "torch_transformer.py:encoder Backward", "torch_transformer.py:embed Backward",
     "torch_transformer.py:embed", "torch_transformer.py:encoder",
 ]  # fmt: skip
 TENSORFLOW_STOPS = [

@@ -37,7 +37,7 @@ from graphdebug.runtime.backends.torch.positions import (
     position,
 )
 from graphdebug.runtime.backends.torch.raised import Raised
-from graphdebug.runtime.backends.torch.records import COMPILED, Event, Op, infos, tensors
+from graphdebug.runtime.backends.torch.records import COMPILED, Event, Op, Totals, infos, tensors
 from graphdebug.runtime.backends.torch.watch import Watch
 from graphdebug.runtime.backends.torch.watch import level as level_of
 from graphdebug.runtime.frames import source_at
@@ -288,8 +288,10 @@ class Trail:
         if totals.compiled and name in _AROUND:
             return self._reopen(now, base)
         recorded = self.backend.level
-        if recorded == OFF:
+        if recorded == OFF or (recorded == STEPS and name in _AROUND):
             return self._reopen(now, base)
+        if recorded == STEPS:  # what is looked at for breakpoints alone isn't told
+            totals = Totals(0, 0, (), False)
         if recorded >= NODES and self.level >= NODES and not self.partial:
             key = None if values else at.number
             graph = self.backend.runtime.recorder.graph(key, lambda: describe(at, values))
