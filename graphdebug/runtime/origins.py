@@ -10,14 +10,16 @@ from __future__ import annotations
 import ast
 import time
 from collections.abc import Callable, Iterator, Sequence
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from graphdebug.protocol.model import Source
-from graphdebug.runtime.expressions import argument
+from graphdebug.runtime.bindings import assigned_outside, bound_otherwise
+from graphdebug.runtime.expressions import argument, called_name
 from graphdebug.runtime.frames import absolute, is_user_file, qualified_name
-from graphdebug.runtime.places import MISSING, Place
-from graphdebug.runtime.reading import Definition, function_of, module_of
+from graphdebug.runtime.functions import function_of, module_of
+from graphdebug.runtime.places import MISSING, Place, attribute, code_of, is_a
+from graphdebug.runtime.reading import Definition
 
 LINKS = 10
 """How many lines of a chain are given at most."""
@@ -99,22 +101,46 @@ class Origins:
         if not isinstance(call, ast.Call) or place.way == "opaque":
             return None
         parameters = function.parameters
-        bound = parameters[:1] in (("self",), ("cls",))
-        if bound and node.id == parameters[0] and not reaching.definitions:
+        bound = self._bound(at, place, call)
+        if bound is None or node.id not in parameters:
+            return None
+        if bound and node.id == parameters[0] and reaching.unchanged:
             return self._owner(at, place, call)
         if place.way == "sequence" and place.index:
-            if reaching.definitions or node.id != (*parameters, "")[1]:
+            if not reaching.unchanged or node.id != (*parameters, "")[1]:
                 return None
             part = place.index - 1
             return at - 1, call, f"the output of {self.places[at - 1].text(call.func)}[{part}]"
         given = argument(call, parameters, node.id, bound)
         if given is None:
             return None
-        if reaching.definitions and not derived:  # it may be another value by now
+        if not reaching.unchanged and not derived:  # it may be another value by now
             value = self.places[at - 1].resolve(given)
             if value is MISSING or value is not place.resolve(node):
                 return None
         return at - 1, given, ""
+
+    def _bound(self, at: int, place: Place, call: ast.Call) -> bool | None:
+        """Whether its first parameter isn't an argument of a call; None where the call may not be its."""
+        if place.way in ("passes", "sequence"):
+            return True
+        outer, code = self.places[at - 1], place.code
+        called = outer.resolve(call.func)
+        if called is MISSING and isinstance(call.func, ast.Attribute):
+            receiver = outer.resolve(call.func.value)
+            if receiver is MISSING:
+                named = called_name(call) == code.co_name
+                return True if named and place.takes_self else None
+            found = attribute(type(receiver), call.func.attr)
+            return type(found) is not staticmethod if code_of(found) is code else None
+        if called is MISSING:
+            named = called_name(call) == code.co_name
+            return False if named and not place.takes_self else None
+        if code_of(called) is code:
+            return type(called) is classmethod
+        kind = called if is_a(called, type) else type(called)
+        made = "__init__" if kind is called else "__call__"
+        return True if code_of(attribute(kind, made)) is code else None
 
     def _owner(self, at: int, place: Place, call: ast.Call) -> tuple[int, ast.expr, str] | None:
         if place.way == "sequence":
@@ -165,7 +191,7 @@ class Origins:
             yield link, (None if definition.value is None else (at, definition.value))
         if reaching.before and node.id in function.parameters and at and place.way != "opaque":
             yield from self._given(at, node)
-        elif not reaching.definitions and not place._is_local(node.id):
+        elif not reaching.definitions and not place.is_local(node.id):
             yield from self._global(place, node.id)
 
     def _given(self, at: int, node: ast.Name) -> Iterator[tuple[Link, tuple[int, ast.AST] | None]]:
@@ -182,11 +208,14 @@ class Origins:
         module = module_of(place.path) if place.users else None
         if module is None or not isinstance(module.node, ast.Module):
             return
+        if bound_otherwise(module.node, name) or assigned_outside(module.node, name):
+            return
         found, _ = module._in_block(module.node.body, name)
+        only = sum(is_bound(node, name) for node in ast.walk(module.node)) == 1
         for definition in found:
-            about = self._describe(place.scope.get(name)) if len(found) == 1 else ""
+            about = self._describe(place.scope.get(name)) if only else ""
             source = Source(absolute(place.path), definition.line, "<module>")
-            yield Link(source, definition.text, about, len(found) == 1), None
+            yield Link(source, definition.text, about, only), None
 
     def _assigned(self, at: int, node: ast.Attribute) -> Iterator[tuple[Link, None]]:
         """Where an attribute of ``self`` was assigned, or the part of it that this belongs to."""
@@ -241,7 +270,12 @@ class Origins:
         value = self.places[at].resolve(node)
         if value is MISSING:
             return False
-        return value is None or isinstance(value, (*_CALLABLES, bool, int, float, str))
+        return value is None or is_a(value, (*_CALLABLES, bool, int, float, str))
+
+
+def is_bound(node: ast.AST, name: str) -> bool:
+    """Whether a node gives a variable of that name a value."""
+    return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
 
 
 def _rooted_in_self(node: ast.expr) -> bool:
@@ -250,19 +284,19 @@ def _rooted_in_self(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
 
 
-def _stored(owner: Any, attribute: str) -> Iterator[tuple[Source, Definition]]:
+def _stored(owner: Any, name: str) -> Iterator[tuple[Source, Definition]]:
     """The assignments to an attribute in the methods of an object's class."""
     if owner is MISSING or owner is None:
         return
     for kind in type(owner).__mro__:
         for method in vars(kind).values():
-            code = getattr(method, "__code__", None)
+            code = code_of(method)
             if (
-                isinstance(code, CodeType)
-                and attribute in code.co_names
+                code is not None
+                and name in code.co_names
                 and is_user_file(code.co_filename)
                 and (function := function_of(code)) is not None
             ):
-                for definition in function.assignments(attribute):
+                for definition in function.assignments(name):
                     path = absolute(code.co_filename)
                     yield Source(path, definition.line, qualified_name(code)), definition

@@ -9,12 +9,20 @@ import ast
 import builtins
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import CodeType, FrameType, TracebackType
+from types import (
+    CodeType,
+    FrameType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    TracebackType,
+)
 from typing import Any, Literal
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.frames import absolute, is_user_file, line_at, qualified_name
-from graphdebug.runtime.reading import Function, Reaching, function_around, function_of
+from graphdebug.runtime.functions import function_around, function_of
+from graphdebug.runtime.reading import Function, Reaching
 
 MISSING = object()
 """There is no such value, or to know it something would have to be run."""
@@ -23,6 +31,9 @@ FrameKind = Literal["shown", "passes", "sequence", "hidden", "opaque"]
 """What a frame is to the user: a step of the way that is read; one that passes its arguments on to a
 method of its ``self``, or to one part of it after the other; one of ours or the framework's that
 isn't there without us; anything else."""
+
+_PLAIN = (GetSetDescriptorType, MemberDescriptorType)
+"""Of what an interpreter's ``__dict__`` is."""
 
 _TABLES = ("_parameters", "_buffers", "_modules")
 
@@ -56,6 +67,11 @@ class Place:
         self.name = qualified_name(self.code)
         self.function = function_of(self.code)
         self.node = None if self.function is None else self.function.at(self.code, self.lasti)
+
+    @property
+    def takes_self(self) -> bool:
+        """Whether its function looks like a method."""
+        return self.function is not None and self.function.parameters[:1] in (("self",), ("cls",))
 
     def stand_for(self, path: str, line: int, name: str, operation: str) -> None:
         """Be the place of the user's that this one's code was generated from."""
@@ -92,18 +108,19 @@ class Place:
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.Name):
-            for names in (self.shown, self.scope, vars(builtins)):
-                if names is not None and node.id in names:
-                    return names[node.id]
-                if names is None:
-                    return MISSING if self._is_local(node.id) else self.scope.get(node.id, MISSING)
+            if self.shown is not None and node.id in self.shown:
+                return self.shown[node.id]
+            if self.is_local(node.id):
+                return MISSING
+            return self.scope.get(node.id, vars(builtins).get(node.id, MISSING))
         if isinstance(node, ast.Attribute):
             return attribute(self.resolve(node.value), node.attr)
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             return _item(self.resolve(node.value), node.slice.value)
         return MISSING
 
-    def _is_local(self, name: str) -> bool:
+    def is_local(self, name: str) -> bool:
+        """Whether a name is of the function itself, or of one around it."""
         code = self.code
         return code.co_name != "<module>" and name in (
             *code.co_varnames,
@@ -112,15 +129,18 @@ class Place:
         )
 
 
+def is_a(value: Any, kinds: type | tuple[type, ...]) -> bool:
+    """``isinstance`` for objects that may have code of their own for ``__class__``."""
+    return issubclass(type(value), kinds)
+
+
 def attribute(value: Any, name: str) -> Any:
     """An attribute that is stored, not one that a method would make."""
     if value is MISSING:
         return MISSING
-    if isinstance(value, type):
+    if is_a(value, type):
         return next((vars(kind)[name] for kind in value.__mro__ if name in vars(kind)), MISSING)
-    held = getattr(value, "__dict__", None)
-    if not isinstance(held, dict):
-        return MISSING
+    held = held_by(value)
     if name in held:
         return held[name]
     for table in _TABLES:
@@ -129,13 +149,30 @@ def attribute(value: Any, name: str) -> Any:
     return MISSING
 
 
+def held_by(value: Any) -> dict[str, Any]:
+    """What an object's ``__dict__`` has, without running code of its class's; empty where it has none."""
+    for kind in type(value).__mro__:
+        found = vars(kind).get("__dict__")
+        if found is not None:
+            held = found.__get__(value) if type(found) in _PLAIN else None
+            return held if type(held) is dict else {}
+    return {}
+
+
+def code_of(value: Any) -> CodeType | None:
+    """The code of a function, or of a method as its class has it."""
+    if type(value) in (staticmethod, classmethod):
+        value = value.__func__
+    return value.__code__ if type(value) is FunctionType else None
+
+
 def _item(value: Any, key: Any) -> Any:
     try:
         if type(value) in (list, tuple) and type(key) is int:
             return value[key]
         if type(value) is dict:
             return value.get(key, MISSING)
-        held = getattr(value, "__dict__", {}).get("_modules")
+        held = held_by(value).get("_modules")
         if isinstance(held, dict) and type(key) is int:
             return list(held.values())[key]
     except (IndexError, TypeError):

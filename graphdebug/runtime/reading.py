@@ -1,34 +1,27 @@
 """What a program's source says of the code that runs: expressions at instructions, and assignments.
 
-Reads files, and runs nothing of theirs. Imported by ``origins``.
+Used by ``functions``, which finds the source, and by ``origins`` and ``places``.
 """
 
 from __future__ import annotations
 
 import ast
-import functools
-import inspect
-import linecache
 import sys
-import textwrap
 from types import CodeType
 from typing import NamedTuple
 
+from graphdebug.runtime.bindings import COMPREHENSIONS, bound_otherwise
 from graphdebug.runtime.expressions import called_name, is_operation
-from graphdebug.runtime.frames import is_user_file, line_at
-
-LINES_LIMIT = 20_000
-"""Longer files are not read."""
+from graphdebug.runtime.frames import line_at
 
 TEXT_LIMIT = 72
 """Longer pieces of source are cut."""
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SCOPES = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SCOPES = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
 _OPERATIONS = (ast.Call, ast.BinOp, ast.AugAssign, ast.Subscript, ast.Compare, ast.UnaryOp)
 _ACCESSES = (*_OPERATIONS, ast.Attribute)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -52,6 +45,11 @@ class Reaching(NamedTuple):
     """Whether it may be what it was when the function was called."""
 
     @property
+    def unchanged(self) -> bool:
+        """Whether it surely is what it was when the function was called."""
+        return self.before and not self.definitions
+
+    @property
     def certain(self) -> bool:
         """Whether there is but one way."""
         return len(self.definitions) + self.before == 1
@@ -60,10 +58,9 @@ class Reaching(NamedTuple):
 class Function:
     """The source of a code object."""
 
-    def __init__(self, node: ast.AST, lines: list[str], column: int) -> None:
+    def __init__(self, node: ast.AST, column: int) -> None:
         self.node = node
-        self._lines = lines
-        self._column = column
+        self.column = column
         """How far to the left of the file's its columns are."""
         self._parents = {
             child: parent for parent in ast.walk(node) for child in ast.iter_child_nodes(parent)
@@ -72,7 +69,7 @@ class Function:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of its positional parameters, then of those by keyword alone."""
-        if not isinstance(self.node, (*_FUNCTIONS, ast.Lambda)):
+        if not isinstance(self.node, (*FUNCTIONS, ast.Lambda)):
             return ()
         given = self.node.args
         return tuple(item.arg for item in (*given.posonlyargs, *given.args, *given.kwonlyargs))
@@ -102,6 +99,8 @@ class Function:
             exact = [node for node in within if self._span(node) == wanted]
             if exact:
                 return self._stored(exact[0])
+            if any(isinstance(n, ast.expr) and self._span(n) == wanted for n in self._parents):
+                return None  # such as a variable that is gone through
         named = [node for node in within if called and called_name(node) == called]
         found = named or [node for node in within if isinstance(node, _OPERATIONS)]
         return self._stored(found[0]) if len(found) == 1 else None
@@ -136,7 +135,7 @@ class Function:
         return self._statement(node) or node if stores else node
 
     def _span(self, node: ast.AST) -> tuple[int, int, int, int]:
-        shift = self._column
+        shift = self.column
         return (
             node.lineno,  # type: ignore[attr-defined]
             node.end_lineno,  # type: ignore[attr-defined]
@@ -146,8 +145,15 @@ class Function:
 
     def reaching(self, name: str, at: ast.AST) -> Reaching:
         """What gave ``name`` the value that it has where ``at`` is evaluated."""
+        part = self._comprehended(name, at)
+        if part is not None:
+            return Reaching((part,), False)
+        if bound_otherwise(self.node, name):
+            return UNKNOWN
         found: list[Definition] = []
         node = self._statement(at)
+        if isinstance(node, ast.While):  # its condition, asked again after its body
+            found += self._in_block(node.body, name)[0]
         while node is not None and node is not self.node:
             parent = self._parents.get(node)
             block = _block_of(parent, node)
@@ -158,9 +164,9 @@ class Function:
                 if surely:
                     return _reaching(found, False)
             if isinstance(parent, _LOOPS) and node in parent.body:
-                if not isinstance(parent, ast.While) and _index(parent.target, name) is not _NO:
-                    found.append(self._definition(parent, parent.target, parent.iter, name))
-                    return _reaching(found, False)
+                each = [] if isinstance(parent, ast.While) else self._each(parent, name)
+                if each:
+                    return _reaching(found + each, False)
                 for later in reversed(block[place:]):
                     found += self._defines(later, name)[0]
             if isinstance(parent, (ast.With, ast.AsyncWith)):
@@ -172,10 +178,55 @@ class Function:
                 tried = self._parents.get(parent)
                 for other in getattr(tried, "body", ()):
                     found += self._defines(other, name)[0]
+            for before in self._before(parent, node):
+                defined, surely = self._in_block(before, name)
+                found += defined
+                if surely and node in getattr(parent, "orelse", ()) and isinstance(parent, ast.Try):
+                    return _reaching(found, False)
+                if isinstance(parent, (ast.For, ast.AsyncFor)):
+                    found += self._each(parent, name)
             if isinstance(parent, _SCOPES):
                 break
             node = parent
         return _reaching(found, True)
+
+    def _each(self, loop: ast.For | ast.AsyncFor, name: str) -> list[Definition]:
+        """How a loop gives ``name`` its value, if it does."""
+        bound = _index(loop.target, name) is not _NO
+        return [self._definition(loop, loop.target, loop.iter, name)] if bound else []
+
+    @staticmethod
+    def _before(parent: ast.AST | None, node: ast.AST) -> list[list[ast.stmt]]:
+        """The blocks of a statement that ran before the one that ``node`` is in, nearest first."""
+        if isinstance(parent, ast.Try) and node in parent.finalbody:
+            return [parent.orelse, *(item.body for item in parent.handlers), parent.body]
+        if isinstance(parent, (ast.Try, *_LOOPS)) and node in parent.orelse:
+            return [parent.body]
+        return []
+
+    def _comprehended(self, name: str, at: ast.AST) -> Definition | None:
+        """The loop of a comprehension around ``at`` that gives ``name`` its value."""
+        inner, node = at, self._parents.get(at)
+        while node is not None:
+            if isinstance(node, COMPREHENSIONS):
+                loops = node.generators
+                seen = loops[: loops.index(inner)] if inner in loops else loops
+                for loop in reversed(seen):
+                    if _index(loop.target, name) is not _NO:
+                        return self._looped(loop, name)
+            elif (
+                isinstance(node, ast.comprehension)
+                and inner is not node.iter
+                and _index(node.target, name) is not _NO
+            ):
+                return self._looped(node, name)
+            inner, node = node, self._parents.get(node)
+        return None
+
+    def _looped(self, loop: ast.comprehension, name: str) -> Definition:
+        text = f"for {self.text(loop.target)} in {self.text(loop.iter)}"
+        index = _index(loop.target, name)
+        return Definition(loop.target.lineno, text, loop.iter, None if index is _NO else index)
 
     def assignments(self, attribute: str) -> list[Definition]:
         """Its assignments to an attribute of its first parameter."""
@@ -225,8 +276,8 @@ class Function:
             return kept + ([] if _leaves(node.body) else then[0]), surely
         if isinstance(node, _LOOPS):
             found = [*self._in_block(node.orelse, name)[0], *self._in_block(node.body, name)[0]]
-            if not isinstance(node, ast.While) and _index(node.target, name) is not _NO:
-                found.append(self._definition(node, node.target, node.iter, name))
+            if not isinstance(node, ast.While):
+                found += self._each(node, name)
             return found, False
         if isinstance(node, ast.Try):
             last = self._in_block(node.finalbody, name)
@@ -276,6 +327,9 @@ class Function:
 
 _NO = -1
 
+UNKNOWN = Reaching((), False)
+"""It has ways to get a value that are not followed."""
+
 
 def _index(target: ast.expr, name: str) -> int | None:
     """Which part of what is unpacked a variable gets; None for all of it, ``_NO`` for none."""
@@ -318,69 +372,3 @@ def _position(code: CodeType, lasti: int) -> tuple[int | None, ...]:
         (item for at, item in enumerate(positions) if at == lasti // 2), (None,) * 4
     )
     return line, end, column, end_column
-
-
-@functools.lru_cache(maxsize=256)
-def function_of(code: CodeType) -> Function | None:
-    """The source of a code object; None where it can't be read, or isn't what was compiled.
-
-    Of a user's it is found in its file; libraries' files are long, and theirs is read alone.
-    """
-    lines = linecache.getlines(code.co_filename)
-    if not lines or len(lines) > LINES_LIMIT:
-        return None
-    if is_user_file(code.co_filename):
-        tree = module_of(code.co_filename)
-        return None if tree is None else _function_in(tree, code)
-    try:
-        block = inspect.getblock(lines[code.co_firstlineno - 1 :])
-        read = ast.parse(textwrap.dedent("".join(block)))
-    except (SyntaxError, ValueError, IndexError, RecursionError):
-        return None
-    ast.increment_lineno(read, code.co_firstlineno - 1)
-    column = len(block[0]) - len(block[0].lstrip())
-    return _function_in(Function(read, lines, column), code)
-
-
-@functools.lru_cache(maxsize=32)
-def module_of(path: str) -> Function | None:
-    """The source of a module of the user's."""
-    lines = linecache.getlines(path)
-    if not lines or len(lines) > LINES_LIMIT:
-        return None
-    try:
-        return Function(ast.parse("".join(lines)), lines, 0)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-
-
-def _function_in(module: Function, code: CodeType) -> Function | None:
-    if code.co_name == "<module>":
-        return module
-    if code.co_name in _COMPREHENSIONS:
-        return _around(module, code.co_firstlineno)
-    for node in ast.walk(module.node):
-        if isinstance(node, (*_FUNCTIONS, ast.Lambda)) and _named(node) == code.co_name:
-            first = [item.lineno for item in getattr(node, "decorator_list", ())]
-            if min([node.lineno, *first]) == code.co_firstlineno:
-                return Function(node, module._lines, module._column)
-    return None
-
-
-def _around(module: Function, line: int) -> Function:
-    """The function that a line is in; the module where it is in none."""
-    found: ast.AST | None = None
-    for node in ast.walk(module.node):
-        if isinstance(node, _FUNCTIONS) and node.lineno <= line <= (node.end_lineno or 0):
-            found = node
-    return module if found is None else Function(found, module._lines, module._column)
-
-
-def function_around(path: str, line: int) -> Function | None:
-    """The function of the user's that a line is in; the module where it is in none."""
-    module = module_of(path)
-    return None if module is None else _around(module, line)
-
-
-def _named(node: ast.AST) -> str:
-    return getattr(node, "name", "<lambda>")

@@ -1,10 +1,15 @@
 """Operations on tensors that raise, each in a function ``case_x``; its line is marked ``x``."""
 
+import os
+import sys
 import weakref
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "site-packages"))
+import blocks
 
 kept = []
 """Of tensors that nobody may keep once their error is handled."""
@@ -236,6 +241,130 @@ def case_state_of_optimizer():
     optimizer.step()
     w.data, w.grad = torch.ones(4), torch.ones(4)
     optimizer.step()  # @state_of_optimizer
+
+
+def case_library():
+    model = blocks.Body(8)
+    embeds = torch.ones(2, 5, 12)
+    return model(embeds)  # @library
+
+
+def case_library_operation():
+    model = blocks.Body(8)
+    mask = torch.ones(2, 4)
+    return model(torch.ones(2, 5, 8), mask)  # @library_operation
+
+
+def case_worker():
+    a, b = torch.ones(2, 3), torch.ones(2, 3)
+    blocks.of_worker(a, b)
+
+
+def case_three():
+    mask = torch.ones(4, 3).bool()
+    a, b = torch.ones(4, 3), torch.ones(4)
+    return torch.where(mask, a, b)
+
+
+def case_attention():
+    q, k, v = torch.ones(2, 6, 8), torch.ones(2, 5, 7), torch.ones(2, 5, 8)
+    return F.scaled_dot_product_attention(q, k, v)  # @attention
+
+
+def case_functional():
+    x, w = torch.ones(4, 5), torch.ones(3, 2)
+    return F.linear(x, w)
+
+
+def case_weighted():
+    out, y, weight = torch.ones(4, 3), torch.ones(4, 1).long(), torch.ones(3)
+    return F.cross_entropy(out, y, weight=weight)
+
+
+def case_product_dtype():
+    a, b = torch.ones(2, 3, 4).long(), torch.ones(2, 4, 5)
+    return torch.bmm(a, b)
+
+
+def case_unbatched():
+    img = torch.ones(1, 8, 8)
+    return nn.Conv2d(3, 8, 3)(img)
+
+
+def case_stacked():
+    a, b = torch.ones(2, 3), torch.ones(4, 5)
+    return torch.vstack([a, b])
+
+
+def case_element_of_several():
+    a = torch.ones(2, requires_grad=True).sum()
+    b = torch.ones(2).sum()
+    torch.autograd.backward([a, b])  # @element_of_several
+
+
+def case_made_once():
+    table, head = nn.Linear(3, 3), nn.Linear(3, 1)
+    optimizer = torch.optim.SGD([*table.parameters(), *head.parameters()], lr=0.1)
+    made = table(torch.ones(2, 3)).tanh()
+    for _ in range(2):
+        loss = head(made).tanh().sum()
+        loss.backward()
+        optimizer.step()
+
+
+def refuse(what):
+    """graphdebug may not run code of the program's."""
+    if "graphdebug" in sys._getframe(2).f_code.co_filename:
+        raise AssertionError(f"graphdebug asked for {what}")
+
+
+class Odd:
+    tensor = torch.ones(4, 5)
+
+    def __getattribute__(self, name):
+        refuse(name)
+        return object.__getattribute__(self, name)
+
+
+class Descriptor:
+    def __getattr__(self, name):
+        refuse(name)
+        raise AttributeError(name)
+
+
+class Unlike(nn.Module):
+    described = Descriptor()
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+        self.odd = Odd()
+
+    def named_parameters(self, *args, **kwargs):
+        refuse("parameters")
+        return super().named_parameters(*args, **kwargs)
+
+    @property
+    def projection(self):
+        refuse("a property")
+        return self.linear
+
+    def forward(self, odd):
+        y = self.odd.tensor  # @hostile_y
+        return self.projection(y)
+
+
+def case_hostile():
+    odd = Odd()
+    return Unlike()(odd)
+
+
+def case_hostile_saved():
+    model = Unlike()
+    y = model.linear(torch.ones(2, 3))
+    z = y * y
+    y.add_(1)  # @hostile_saved
+    z.sum().backward()
 
 
 def case_not_raised_by_torch():

@@ -99,7 +99,7 @@ TORCH = {
     ),
     "twice": (
         "the saved tensors of loss were freed",
-        "as at line [twice_first].",
+        "backward is also called at line [twice_first].",
         "Remedy: call backward once",
     ),
     "carried": (
@@ -119,6 +119,30 @@ TORCH = {
         "w is float32 (4,) cpu",
         "is float32 (3,) cpu",
     ),
+    "library": (
+        "F.linear at {library} in case_library, module model.body.0 (Linear): the last size of h in "
+        "Body.forward is 12, and model.body.0 takes 8",
+        "embeds is float32 (2, 5, 12) cpu",
+    ),
+    "library_operation": (
+        "h + mask in Body.forward (blocks.py:15) at {library_operation} in case_library_operation",
+        "h in Body.forward (2, 5, 8) and mask (2, 4) don't broadcast",
+    ),
+    "worker": None,
+    "three": ("mask (4, 3) and b (4,) don't broadcast",),
+    "attention": ("F.scaled_dot_product_attention at {attention}", ": Expected size for first two"),
+    "functional": ("the last size of x is 5, and that of w is 2.",),
+    "weighted": ("y (4, 1) holds classes", "Remedy: y.squeeze(1)."),
+    "product_dtype": ("a is int64, and b is float32", "Remedy: a.float()."),
+    "unbatched": ("img has 1 channel (dimension 0)",),
+    "stacked": ("in dimension 1 a has 3 and b has 5; torch.vstack",),
+    "element_of_several": ("torch.autograd.backward at {element_of_several}", ": b has no grad_fn"),
+    "made_once": ("Remedy: compute it again in each step;",),
+    "hostile": (
+        "the last size of y is 5, and self.projection takes 3",
+        "from {hostile_y}  y = self.odd.tensor",
+    ),
+    "hostile_saved": ("by y.add_(1) at {hostile_saved}",),
     "not_raised_by_torch": None,
     "not_of_these_kinds": None,
     "not_about_operands": None,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from graphdebug.runtime.reading import Function, Reaching, function_of
+from graphdebug.runtime.functions import function_of
+from graphdebug.runtime.reading import Function, Reaching
 
 
 class Here(Exception):
@@ -78,6 +79,71 @@ def augmented(y: Any) -> None:
     value(y)
 
 
+def assigned_in_an_expression(x: Any) -> None:
+    y = x
+    if (y := [y]) is not None:
+        value(y)
+
+
+def tried_and_else(x: Any) -> None:
+    y = x
+    try:
+        y = [x]
+    except IndexError:
+        pass
+    else:
+        value(y)
+
+
+def tried_and_finally(x: Any) -> None:
+    y = x
+    try:
+        y = [x]
+    finally:
+        value(y)
+
+
+def looped_and_else(x: Any) -> None:
+    y = x
+    for _ in [x]:
+        y = [x]
+    else:
+        value(y)
+
+
+def asked_again(y: Any) -> None:
+    while value(y):
+        y = [y]
+
+
+def comprehended(x: Any) -> None:
+    y = x
+    [value(y) for y in [y]]
+
+
+def comprehended_twice(x: Any) -> None:
+    y = x
+    [0 for y in [y] for _ in value(y)]
+
+
+def nested(x: Any) -> None:
+    y = x
+
+    def change() -> None:
+        nonlocal y
+        y = [x]
+
+    change()
+    value(y)
+
+
+def caught_as(y: Any) -> None:
+    try:
+        raise IndexError
+    except IndexError as y:
+        value(y)
+
+
 def reaching(function: Any, argument: Any) -> tuple[Reaching, int]:
     """How ``y`` got its value at the call of ``value``; and the function's first line."""
     source, call = located(function, argument)
@@ -106,6 +172,15 @@ def located(function: Any, argument: Any) -> tuple[Function, ast.AST]:
         (tried, 0, [5, 3, 1], False),
         (given, 1, [], True),
         (augmented, 1, [1], False),
+        (assigned_in_an_expression, 1, [], False),
+        (tried_and_else, 1, [3], False),
+        (tried_and_finally, 1, [3, 1], False),
+        (looped_and_else, 1, [3, 1], False),
+        (asked_again, 1, [2], True),
+        (comprehended, 1, [2], False),
+        (comprehended_twice, 1, [2], False),
+        (nested, 1, [], False),
+        (caught_as, 1, [], False),
     ],
     ids=lambda item: getattr(item, "__name__", ""),
 )

@@ -23,9 +23,9 @@ from graphdebug.runtime.backends.tensorflow.sources import source_of
 from graphdebug.runtime.explanations import Explanation, Operand
 from graphdebug.runtime.expressions import is_operation, operands
 from graphdebug.runtime.frames import is_user_file
+from graphdebug.runtime.functions import function_around
 from graphdebug.runtime.origins import LINKS, Link, Origin, Origins
 from graphdebug.runtime.places import MISSING, FrameKind, Place, attribute, places_of
-from graphdebug.runtime.reading import function_around
 
 _KINDS = (ValueError, TypeError, tf.errors.OpError)
 

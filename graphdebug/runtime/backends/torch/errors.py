@@ -1,7 +1,7 @@
 """Errors that an operation on tensors raised, explained: the operands, their names, what made them.
 
 Computed for a stop, or for an error that has ended the program. What doesn't fit, and the remedy, are
-said by ``shape_errors``, ``kind_errors`` and ``gradient_errors``.
+said by ``shape_errors``, ``loss_errors``, ``kind_errors`` and ``gradient_errors``.
 """
 
 from __future__ import annotations
@@ -14,15 +14,21 @@ from typing import Any, NamedTuple
 
 import torch
 
-from graphdebug.runtime.backends.torch import gradient_errors, kind_errors, shape_errors
+from graphdebug.runtime.backends.torch import (
+    gradient_errors,
+    kind_errors,
+    loss_errors,
+    shape_errors,
+)
+from graphdebug.runtime.backends.torch.module_paths import path_of
 from graphdebug.runtime.backends.torch.raised import Raised
 from graphdebug.runtime.backends.torch.records import Op, TensorInfo, info
 from graphdebug.runtime.backends.torch.trail import NODES, STEP_LIMIT, Trail
-from graphdebug.runtime.explanations import Explanation, Operand
+from graphdebug.runtime.explanations import Explanation, Operand, place
 from graphdebug.runtime.expressions import operands
 from graphdebug.runtime.frames import is_user_file, line_at
 from graphdebug.runtime.origins import Origin, Origins
-from graphdebug.runtime.places import MISSING, FrameKind, Place, attribute, places_of
+from graphdebug.runtime.places import MISSING, FrameKind, Place, is_a, places_of
 from graphdebug.runtime.reading import Definition
 
 _KINDS = (RuntimeError, IndexError, ValueError, TypeError, AssertionError)
@@ -30,11 +36,12 @@ _KINDS = (RuntimeError, IndexError, ValueError, TypeError, AssertionError)
 _LOOK_BACK = 20_000
 """How many operations of a step are searched for those of a line."""
 
-_MODULES_LIMIT = 10_000
-"""How many modules are searched for one's path."""
-
 _NO_VALUES = ("size", "numel", "dim", "shape", "ndim", "item", "len", "int", "device", "dtype")
 """What is called or read for a number, not for a tensor."""
+
+
+_READ = ("/torch/nn/", "/torch/utils/data/")
+"""The parts of torch whose code is read."""
 
 
 class Given(NamedTuple):
@@ -59,7 +66,7 @@ class Given(NamedTuple):
     @property
     def is_parameter(self) -> bool:
         """Whether it is a module's parameter."""
-        return isinstance(self.value, torch.nn.Parameter)
+        return is_a(self.value, torch.nn.Parameter)
 
 
 @dataclass
@@ -122,7 +129,10 @@ def explain(
     if not isinstance(error, _KINDS) or _raised_by_user(traceback):
         return None
     message = str(error)
-    find = shape_errors.find(message) or kind_errors.find(message) or gradient_errors.find(message)
+    if message.startswith("Caught "):  # in another process or thread, whose values aren't here
+        return None
+    tables = (loss_errors, shape_errors, kind_errors, gradient_errors)
+    find = next(filter(None, (each.find(message) for each in tables)), None)
     if find is None:
         return None
     with torch._C.DisableTorchFunction(), torch.no_grad():
@@ -132,17 +142,20 @@ def explain(
         words = find(failure)
     if words is None:
         return None
+    theirs = [item.name for item in failure.given if not failure.places[item.origin.at].users]
+    if any(name in words[1] for name in theirs):
+        words = (words[0], "")
     shown = [
         Operand(item.name, describe_info(item.info), failure.origins.chain(item.origin))
         for item in {item.name: item for item in failure.given}.values()
     ]
     return Explanation(
-        operation=failure.called,
+        operation=_operation(failure),
         source=failure.users.source,
         cause=words[0],
         remedy=words[1],
         module=_path(failure.places),
-        operands=[*shown, *failure.extra],
+        operands=[*shown, *failure.extra, *(_of_the_call(failure) if theirs else ())],
     )
 
 
@@ -173,8 +186,6 @@ def _failure(
         at = number
         if given or places[number].users:
             break
-    if not all(places[item.origin.at].users for item in given):
-        given = _in_users_words(places, at, raised, origins) or given
     place = places[at]
     owner = next(
         (item.owner for item in reversed(places[: at + 1]) if item.owner is not None), None
@@ -182,6 +193,8 @@ def _failure(
     if place.users:
         owner = None
     called = _called(place, raised)
+    if not place.users and called.startswith("self."):
+        called = _called(next(item for item in reversed(places) if item.users), raised)
     name = ""
     if owner is not None:
         at_owner = max(number for number in range(at + 1) if places[number].owner is owner)
@@ -193,12 +206,15 @@ def _failure(
     )
 
 
-def _in_users_words(
-    places: list[Place], at: int, raised: Raised | None, origins: Origins
-) -> list[Given]:
+def _of_the_call(failure: Failure) -> list[Operand]:
     """What the user's own call was given, where a library made something else of it."""
-    users = max((number for number in range(at) if places[number].users), default=None)
-    return [] if users is None else _given(places, users, raised, origins)
+    users = max(at for at, place in enumerate(failure.places) if place.users)
+    shown = {item.name for item in failure.given}
+    return [
+        Operand(item.name, describe_info(item.info), failure.origins.chain(item.origin))
+        for item in _given(failure.places, users, None, failure.origins)
+        if item.name not in shown
+    ]
 
 
 def kind(code: CodeType) -> FrameKind:
@@ -208,11 +224,13 @@ def kind(code: CodeType) -> FrameKind:
         return "shown"
     if "/graphdebug/runtime/" in path:
         return "hidden"
+    if "/site-packages/" in path and "/torch/" not in path and "/debugpy/" not in path:
+        return "shown"
     if path.endswith("torch/nn/modules/module.py"):
         return "passes" if code.co_name in ("_call_impl", "_wrapped_call_impl") else "opaque"
     if path.endswith("torch/nn/modules/container.py") and code.co_name == "forward":
         return "sequence"
-    return "shown" if "/torch/nn/" in path else "opaque"
+    return "shown" if any(part in path for part in _READ) else "opaque"
 
 
 def _called(place: Place, raised: Raised | None) -> str:
@@ -227,6 +245,14 @@ def _called(place: Place, raised: Raised | None) -> str:
     return raised.name if raised is not None else ""
 
 
+def _operation(failure: Failure) -> str:
+    """What is called, and where, if it is in a library other than torch."""
+    at = failure.places[failure.at]
+    if at.users or not failure.called or "/torch/" in at.path.replace("\\", "/"):
+        return failure.called
+    return f"{failure.called} in {at.name} ({place(at.source)})"
+
+
 def _given(
     places: list[Place], number: int, raised: Raised | None, origins: Origins
 ) -> list[Given]:
@@ -235,7 +261,7 @@ def _given(
     found: list[tuple[str, ast.expr, Any]] = []
     for keyword, node in operands(place.node):
         value = place.resolve(node)
-        if isinstance(value, (list, tuple)) and any(isinstance(v, torch.Tensor) for v in value):
+        if type(value) in (list, tuple) and any(is_a(v, torch.Tensor) for v in value):
             parts = node.elts if isinstance(node, (ast.List, ast.Tuple)) else None
             for at, item in enumerate(value):
                 part = parts[at] if parts else ast.Subscript(node, ast.Constant(at), ast.Load())
@@ -247,14 +273,16 @@ def _given(
     tensors = [
         item
         for item in found
-        if isinstance(item[2], torch.Tensor) or (item[2] is MISSING and _may_hold(item[1]))
+        if is_a(item[2], torch.Tensor) or (item[2] is MISSING and _may_hold(item[1]))
     ]
     known: list[TensorInfo | None] = [
         None if value is MISSING else info(value) for _, _, value in tensors
     ]
     here = raised is not None and raised.code is place.code and raised.lasti == place.lasti
     if here and raised is not None and len(raised.inputs) == len(tensors):
-        known = list(raised.inputs)
+        pairs = zip(known, raised.inputs, strict=True)
+        if all(mine is None or mine[:3] == its[:3] for mine, its in pairs):
+            known = list(raised.inputs)
     given = [
         Given(origins.origin(number, node), about, value, keyword)
         for (keyword, node, value), about in zip(tensors, known, strict=True)
@@ -264,9 +292,9 @@ def _given(
 
 
 def _of_interest(given: list[Given], places: list[Place]) -> list[Given]:
-    """Without what the user has no word for, biases, and parameters beside several other tensors."""
-    worded = [item for item in given if places[item.origin.at].users] or given
-    plain = [item for item in worded if not item.name.endswith("bias")] or worded
+    """Without biases, parameters that the user has no word for, and those beside several other tensors."""
+    worded = [item for item in given if places[item.origin.at].users or not item.is_parameter]
+    plain = [item for item in worded if not item.name.endswith("bias")] or worded or given
     others = [item for item in plain if not item.is_parameter]
     return others if len(others) > 2 else plain
 
@@ -285,9 +313,9 @@ def _may_hold(node: ast.expr) -> bool:
 
 def describe(value: Any) -> str:
     """dtype, shape and device; empty for what is no tensor."""
-    if isinstance(value, torch.Tensor):
+    if is_a(value, torch.Tensor):
         return describe_info(info(value))
-    if type(value).__module__ == "numpy" and hasattr(value, "dtype"):
+    if type(value).__module__ == "numpy" and type(value).__name__ == "ndarray":
         return f"{value.dtype} {tuple(value.shape)} numpy"
     return ""
 
@@ -335,7 +363,7 @@ class _Recorded:
 
 def _path(places: list[Place]) -> str:
     """The path of the innermost module, from the outermost that the user called, and its class."""
-    modules = [at for at, place in enumerate(places) if isinstance(place.owner, torch.nn.Module)]
+    modules = [at for at, place in enumerate(places) if is_a(place.owner, torch.nn.Module)]
     if not modules:
         return ""
     root, inner = places[modules[0]], places[modules[-1]].owner
@@ -347,24 +375,3 @@ def _path(places: list[Place]) -> str:
             name = f"{name}.{root.index}"
     path = path_of(root.owner, inner)
     return f"{'.'.join(filter(None, (name, path)))} ({type(inner).__name__})"
-
-
-def path_of(root: Any, module: Any) -> str:
-    """Where a module is within another; empty where it is that one."""
-    waiting = [("", root)]
-    seen: set[int] = set()
-    while waiting and len(seen) < _MODULES_LIMIT:
-        path, each = waiting.pop(0)
-        if each is module:
-            return path
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        parts = attribute(each, "_modules")
-        if isinstance(parts, dict):
-            waiting += [
-                (f"{path}.{name}".strip("."), item)
-                for name, item in parts.items()
-                if item is not None
-            ]
-    return ""

@@ -22,8 +22,8 @@ from graphdebug.runtime.backends.torch.saved_tensors import (
 )
 from graphdebug.runtime.backends.torch.shape_errors import Say, first_line, match_of
 from graphdebug.runtime.explanations import Operand
+from graphdebug.runtime.functions import function_of
 from graphdebug.runtime.origins import Link
-from graphdebug.runtime.reading import function_of
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.errors import Failure
@@ -46,9 +46,13 @@ def _second_time(failure: Failure, match: re.Match[str]) -> tuple[str, str] | No
             f"{reads} reads a tensor that was made then."
         )
         state = _carried(made)
+        if not state:
+            return cause, (
+                "compute it again in each step; or detach it, if nothing before it is to be trained."
+            )
         return cause, f"detach what is carried from step to step: {state} = {state}.detach()."
     before = _earlier_calls(failure)
-    again = f", as at line {before}" if before else ""
+    again = f"; backward is also called at line {before}" if before else ""
     cause = f"the saved tensors of {name} were freed when backward ran through them the first time{again}."
     return cause, (
         "call backward once, on the sum of the losses; or compute the loss again. retain_graph=True "
@@ -70,7 +74,7 @@ def _of_earlier_steps(failure: Failure) -> tuple[str, Made | None] | None:
 
 
 def _carried(made: Made | None) -> str:
-    """The variable that an operation reads from the iteration before."""
+    """The variable that an operation reads from the iteration before; empty where none is known."""
     function = None if made is None or made.op.code is None else function_of(made.op.code)
     if function is not None and made is not None and made.op.code is not None:
         node = function.at(made.op.code, made.op.lasti)
@@ -80,7 +84,7 @@ def _carried(made: Made | None) -> str:
                 for definition in function.reaching(name.id, name).definitions
             ):
                 return name.id
-    return "state"
+    return ""
 
 
 def _earlier_calls(failure: Failure) -> str:
@@ -115,9 +119,10 @@ def _leaf(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
 
 
 def _no_grad(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    if not failure.given:
+    number = int(match["number"])
+    if number >= len(failure.given) or failure.given[number].info.requires_grad:
         return first_line(failure), ""
-    name = failure.given[0].name
+    name = failure.given[number].name
     cause = (
         f"{name} has no grad_fn: nothing that it was made from requires grad, or its graph was cut."
     )
@@ -191,7 +196,10 @@ _KNOWN: list[tuple[str, Say]] = [
     ),
     (r"Trying to backward through the graph a second time", _second_time),
     (r"leaf Variable that requires grad is being used in an in-place operation", _leaf),
-    (r"does not require grad and does not have a grad_fn", _no_grad),
+    (
+        r"element (?P<number>\d+) of tensors does not require grad and does not have a grad_fn",
+        _no_grad,
+    ),
     (r"grad can be implicitly created only for scalar outputs", _scalar),
     (
         r"Function (?P<function>\w+) returned an invalid gradient at index (?P<index>\d+) - got "

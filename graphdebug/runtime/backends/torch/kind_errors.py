@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from graphdebug.runtime.backends.torch.loss_errors import prediction_and_target
 from graphdebug.runtime.backends.torch.shape_errors import Say, first_line, match_of
 
 if TYPE_CHECKING:
@@ -64,9 +65,12 @@ def _converted(item: Given, dtype: Any) -> str:
 
 
 def _target_dtype(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    if len(failure.given) < 2:
-        return first_line(failure), ""
-    x, y = failure.given[:2]
+    pair = prediction_and_target(failure)
+    if pair is None or not failure.called.endswith(
+        ("cross_entropy", "nll_loss", "multi_margin_loss")
+    ):
+        return _dtypes(failure, match)
+    x, y = pair
     cause = f"{y.name} is {_short(y.info.dtype)}, and holds classes, so it has to be int64."
     if y.shape == x.shape:
         kind = _short(y.info.dtype)
@@ -75,9 +79,10 @@ def _target_dtype(failure: Failure, match: re.Match[str]) -> tuple[str, str] | N
 
 
 def _found_dtype(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    if len(failure.given) < 2:
+    pair = prediction_and_target(failure)
+    if pair is None or pair[0].info.dtype is pair[1].info.dtype:
         return first_line(failure), ""
-    x, y = failure.given[:2]
+    x, y = pair
     cause = (
         f"{y.name} is {_short(y.info.dtype)}, and has to be {_short(x.info.dtype)} as {x.name} is."
     )
@@ -120,7 +125,7 @@ def _no_mean(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
 def _no_cast(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     if not failure.given:
         return first_line(failure), ""
-    item = failure.given[0]
+    item = next((each for each in failure.given if each.keyword == "out"), failure.given[0])
     cause = (
         f"{item.name} is {_short(item.info.dtype)}, and the result, {match['have'].lower()}, would be "
         "written into it."
@@ -170,6 +175,8 @@ def _table(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     table = next((item for item in failure.given if item.info.dtype.is_floating_point), None)
     if indices is None or table is None:
         return (first_line(failure), "") if failure.given else None
+    if "embedding" not in failure.called:
+        return first_line(failure), ""
     rows = table.shape[0]
     bad = _outside(indices, rows)
     holds = (
@@ -197,9 +204,10 @@ def _outside(indices: Given, rows: int) -> int | None:
 
 
 def _class(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    if len(failure.given) < 2:
+    pair = prediction_and_target(failure)
+    if pair is None:
         return first_line(failure), ""
-    x, y = failure.given[:2]
+    x, y = pair
     classes, bad = x.shape[1] if len(x.shape) > 1 else x.shape[0], int(match["target"])
     cause = f"{y.name} holds class {bad}, and {x.name} {x.shape} has {classes}: 0 to {classes - 1}."
     remedy = f"labels from 0 to {classes - 1}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from graphdebug.runtime.backends.torch.module_paths import parameters_in
 from graphdebug.runtime.backends.torch.records import info
 from graphdebug.runtime.explanations import Operand
 from graphdebug.runtime.expressions import operands
@@ -80,8 +81,5 @@ def _name(failure: Failure, parameter: Any) -> str:
         for name, value in list((place.shown or {}).items()) if place.users else ():
             if value is parameter:
                 return name
-            if isinstance(value, torch.nn.Module):
-                for path, each in value.named_parameters():
-                    if each is parameter:
-                        return f"{name}.{path}"
-    return "a parameter"
+    named = (name for name, each in parameters_in(failure.places) if each is parameter)
+    return next(named, "a parameter")

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from graphdebug.protocol.model import Source
+from graphdebug.runtime.backends.torch.module_paths import parameters_in
 from graphdebug.runtime.backends.torch.records import Op
 from graphdebug.runtime.explanations import Operand, place
 from graphdebug.runtime.frames import source_at
+from graphdebug.runtime.functions import function_of
 from graphdebug.runtime.origins import Link
-from graphdebug.runtime.reading import function_of
+from graphdebug.runtime.places import is_a
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.errors import Failure
@@ -237,18 +239,17 @@ def _named(failure: Failure, tensor: Any) -> tuple[str, Any]:
     for name, value in variables:
         if any(value is item for item in wanted) or _same(value, tensor):
             return name, value
-        if isinstance(value, torch.nn.Module):
-            for path, parameter in value.named_parameters():
-                if any(parameter is item for item in wanted):
-                    return f"{name}.{path}", parameter
+    for name, value in parameters_in(failure.places):
+        if any(value is item for item in wanted):
+            return name, value
     return "", tensor
 
 
 def _same(value: Any, tensor: Any) -> bool:
     """Whether two tensors are handles of the same elements."""
     return (
-        isinstance(value, torch.Tensor)
-        and isinstance(tensor, torch.Tensor)
+        is_a(value, torch.Tensor)
+        and is_a(tensor, torch.Tensor)
         and value.layout is torch.strided
         and value.device.type != "meta"
         and (value.shape, value.device) == (tensor.shape, tensor.device)

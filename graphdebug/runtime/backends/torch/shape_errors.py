@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -45,22 +46,28 @@ def first_line(failure: Failure) -> str:
 
 
 def _matmul(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    pair = two(failure)
     owner = failure.owner
-    if pair is None:
-        return first_line(failure), ""
-    x, w = pair
-    if isinstance(owner, torch.nn.Linear) and x.shape:
+    if isinstance(owner, torch.nn.Linear) and failure.given and failure.given[0].shape:
+        x = failure.given[0]
         size, takes = x.shape[-1], owner.in_features
         layer = failure.owner_name
         cause = f"the last size of {x.name} is {size}, and {layer} takes {takes} (in_features)."
         made = f"nn.Linear({size}, {owner.out_features}) for {failure.owner_name}{failure.made_at}"
+        if size == takes:
+            return first_line(failure), ""
         return cause, f"{made}, or give it a tensor whose last size is {takes}{_flat(x, takes)}."
-    if len(x.shape) < 1 or len(w.shape) < 1:
+    pair = multiplied(failure)
+    if pair is None:
         return first_line(failure), ""
+    x, w = pair
     if len(w.shape) == 1 or len(x.shape) == 1:
         inner = w.shape[0] if len(w.shape) == 1 else w.shape[-2]
         return f"the last size of {x.name} is {x.shape[-1]}, and {w.name} has {inner} there.", ""
+    if failure.called.endswith("linear"):
+        return (
+            f"the last size of {x.name} is {x.shape[-1]}, and that of {w.name} is {w.shape[-1]}.",
+            "",
+        )
     if x.shape[-1] == w.shape[-2]:
         cause = f"{x.name} has {x.shape[:-2]} before its last two sizes, and {w.name} has {w.shape[:-2]}."
         return cause, ""
@@ -69,6 +76,38 @@ def _matmul(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
         f"{w.shape[-2]}; they have to be equal."
     )
     return cause, _transposed(x, w)
+
+
+_PRODUCTS = (
+    "matmul",
+    "mm",
+    "bmm",
+    "mv",
+    "dot",
+    "vdot",
+    "inner",
+    "linear",
+    "__matmul__",
+    "__rmatmul__",
+)
+
+
+def multiplied(failure: Failure) -> tuple[Given, Given] | None:
+    """The two operands of a product of matrices, as the error names their sizes; None of another."""
+    called = re.split(r"[^\w]", failure.called)[-1]
+    if "@" not in failure.called and called not in _PRODUCTS:
+        return None
+    pair = two(failure)
+    if pair is None or not (pair[0].shape and pair[1].shape):
+        return None
+    sizes = re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", failure.message)
+    if sizes is None:
+        return pair
+    rows, inner, outer, columns = map(int, sizes.groups())
+    x, w = pair
+    turned = w.shape[::-1] if called == "linear" else w.shape
+    fits = math.prod(x.shape) == rows * inner and x.shape[-1] == inner
+    return pair if fits and turned[-2:] == (outer, columns) else None
 
 
 def _flat(x: Given, takes: int) -> str:
@@ -95,6 +134,8 @@ def _joined(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
         return first_line(failure), ""
     first = failure.given[0]
     other = next((item for item in failure.given if len(item.shape) != len(first.shape)), None)
+    if other is not None and "except in dimension" in match[0]:
+        return first_line(failure), ""
     if other is not None:
         cause = f"{first.name} has {len(first.shape)} dimensions, and {other.name} has {len(other.shape)}."
         short, long = sorted((first, other), key=lambda item: len(item.shape))
@@ -106,13 +147,15 @@ def _joined(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     along = int(match.groupdict().get("along") or 0)
     for item in failure.given[1:]:
         apart = [at for at, size in enumerate(item.shape) if size != first.shape[at]]
-        wrong = [at for at in apart if at != along or "stack" in failure.called]
+        stacks = failure.called.rpartition(".")[2] == "stack"
+        wrong = [at for at in apart if at != along or stacks]
         if wrong:
             cause = (
                 f"in dimension {wrong[0]} {first.name} has {first.shape[wrong[0]]} and {item.name} "
                 f"has {item.shape[wrong[0]]}; {failure.called} needs them equal."
             )
-            joins = "cat" in failure.called and len(apart) == 1
+            rest = [each.shape[: apart[0]] + each.shape[apart[0] + 1 :] for each in failure.given]
+            joins = failure.called.endswith("cat") and len(set(rest)) == 1
             return cause, f"dim={apart[0]}, along which they fit." if joins else ""
     return first_line(failure), ""
 
@@ -124,14 +167,18 @@ def _channels(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     has, takes = int(match["has"]), int(match["takes"])
     name = failure.owner_name or "the weight"
     has_channels = f"{has} channel{'s' if has != 1 else ''}"
-    cause = f"{x.name} has {has_channels} (dimension 1), and {name} takes {takes} (in_channels)."
+    batched = len(x.shape) == len(match["input"].split(","))
+    if x.shape[batched : batched + 1] != (has,):
+        return first_line(failure), ""
+    dimension = int(batched)
+    cause = f"{x.name} has {has_channels} (dimension {dimension}), and {name} takes {takes} (in_channels)."
     remedy = ""
-    if owner is not None and hasattr(owner, "out_channels"):
+    if made_by_torch(owner) and hasattr(owner, "out_channels") and not has % owner.groups:
         kind, size = type(owner).__name__, owner.kernel_size
         size = size[0] if len(set(size)) == 1 else size
         remedy = f"nn.{kind}({has}, {owner.out_channels}, {size}, ...) for {name}{failure.made_at}."
     if x.shape[-1] == takes and len(x.shape) == 4:
-        remedy = f"{x.name}.permute(0, 3, 1, 2): its channels come last."
+        remedy = f"{x.name}.permute(0, 3, 1, 2), if its channels come last."
     return cause, remedy
 
 
@@ -147,7 +194,7 @@ def _rank(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
 
 
 def _broadcast(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    pair = two(failure)
+    pair = _apart(failure)
     if pair is None:
         return optimizer_errors.mismatch(failure) or (first_line(failure), "")
     a, b = pair
@@ -165,6 +212,22 @@ def _broadcast(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None
     if a.shape[::-1] == b.shape and len(a.shape) == 2:
         return cause, f"{b.name}.T, if it is meant so."
     return cause, ""
+
+
+_OF_THREE = ("where", "clamp", "clip", "lerp", "addcmul", "addcdiv")
+
+
+def _apart(failure: Failure) -> tuple[Given, Given] | None:
+    """The two operands that don't broadcast, by the sizes that the error names."""
+    called = failure.called.rpartition(".")[2].rstrip("_")
+    if len(failure.given) != 2 and called not in _OF_THREE:
+        return None
+    sizes = {int(size) for size in re.findall(r"tensor [ab] \((\d+)\)", failure.message)}
+    for a, b in itertools.combinations(failure.given, 2):
+        pairs = zip(reversed(a.shape), reversed(b.shape), strict=False)
+        if any({x, y} == sizes and x != y for x, y in pairs):
+            return a, b
+    return None
 
 
 def broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
@@ -223,55 +286,21 @@ def _round(sizes: str) -> str:
     return f"({sizes},)" if "," not in sizes else f"({sizes})"
 
 
-def _batch(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    pair = two(failure)
-    if pair is None:
-        return first_line(failure), ""
-    x, y = pair
-    cause = f"{x.name} {x.shape} has {match['x']} rows, and {y.name} {y.shape} has {match['y']}."
-    if len(x.shape) == 3 and len(y.shape) == 2 and x.shape[:2] == y.shape:
-        return cause, f"{x.name}.transpose(1, 2): the classes belong in dimension 1."
-    if len(x.shape) == 2 and len(y.shape) == 2 and math.prod(y.shape) == x.shape[0]:
-        return cause, f"{y.name}.flatten()."
-    return cause, ""
-
-
-def _one_column(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    y = failure.given[-1] if failure.given else None
-    if y is None:
-        return first_line(failure), ""
-    cause = f"{y.name} {y.shape} holds classes, one for each row, so it has to have one dimension."
-    remedy = (
-        f"{y.name}.squeeze(1)."
-        if y.shape[-1:] == (1,)
-        else f"{y.name}.argmax(1), if it is one-hot."
-    )
-    return cause, remedy
-
-
-def _same_size(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
-    pair = two(failure)
-    if pair is None:
-        return first_line(failure), ""
-    x, y = pair
-    cause = f"{x.name} is {x.shape} and {y.name} is {y.shape}; they have to be the same."
-    if x.shape == (*y.shape, 1):
-        return cause, f"{x.name}.squeeze(-1), or {y.name}.unsqueeze(-1)."
-    if y.shape == (*x.shape, 1):
-        return cause, f"{y.name}.squeeze(-1), or {x.name}.unsqueeze(-1)."
-    if math.prod(x.shape) == math.prod(y.shape):
-        return cause, f"{y.name}.view_as({x.name}), if the elements are in the same order."
-    return cause, ""
-
-
 def _features(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     x = failure.given[0] if failure.given else None
     name, has, takes = failure.owner_name, match["has"], match["takes"]
     said = f"{name} was made for {takes}" if name else f"{takes} are expected"
     what = f"{x.name} has {has}" if x is not None else f"there are {has}"
-    kind = type(failure.owner).__name__ if failure.owner is not None else ""
+    kind = type(failure.owner).__name__ if made_by_torch(failure.owner) else ""
+    if int(has) % getattr(failure.owner, "num_heads", 1):
+        kind = ""
     remedy = f"nn.{kind}({has}, ...) for {name}{failure.made_at}." if kind and name else ""
     return f"{what} features, and {said}.", remedy
+
+
+def made_by_torch(owner: object) -> bool:
+    """Whether a module is of one of torch's own classes, whose arguments are known."""
+    return type(owner).__module__.startswith("torch.nn.modules.")
 
 
 def _normalized(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
@@ -279,8 +308,13 @@ def _normalized(failure: Failure, match: re.Match[str]) -> tuple[str, str] | Non
     if x is None:
         return first_line(failure), ""
     name = failure.owner_name or "the layer"
-    cause = f"{x.name} ends in {x.shape[-1:]}, and {name} was made for ({match['takes']})."
-    return cause, f"nn.LayerNorm({x.shape[-1]}) for {failure.owner_name}{failure.made_at}."
+    takes = _round(match["takes"])
+    ends = x.shape[-len(match["takes"].split(",")) :]
+    cause = f"{x.name} ends in {ends}, and {name} was made for {takes}."
+    if not made_by_torch(failure.owner) or not failure.owner_name:
+        return cause, ""
+    kind, sizes = type(failure.owner).__name__, ends[0] if len(ends) == 1 else ends
+    return cause, f"nn.{kind}({sizes}) for {failure.owner_name}{failure.made_at}."
 
 
 def _one_value(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
@@ -301,12 +335,11 @@ def _dimension(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None
 
 def _index(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     x = failure.given[0] if failure.given else None
-    name = f"{x.name} {x.shape}" if x is not None else "the tensor"
-    last = int(match["size"]) - 1
-    return (
-        f"index {match['index']} in dimension {match['dim']} of {name}, whose last one is {last}.",
-        "",
-    )
+    size, dimension = int(match["size"]), int(match["dim"])
+    if x is None or not 0 <= dimension < len(x.shape) or x.shape[dimension] != size:
+        return first_line(failure), ""  # counted after the dimensions before were indexed
+    where = f"dimension {dimension} of {x.name} {x.shape}"
+    return f"index {match['index']} is outside of {where}: 0 to {size - 1}.", ""
 
 
 def _own_words(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
@@ -319,17 +352,15 @@ _KNOWN: list[tuple[str, Say]] = [
         _matmul,
     ),
     (r"Expected size for first two dimensions of batch2 tensor", _matmul),
-    (
-        r"(batch1|batch2|mat\d?|self) must be a (3D tensor|matrix)|matrix expected",
-        _matmul,
-    ),
+    (r"(batch1|batch2|mat\d?|self) must be a (3D tensor|matrix)|matrix expected", _own_words),
     (r"Sizes of tensors must match except in dimension (?P<along>\d+)", _joined),
     (
         r"Tensors must have same number of dimensions|stack expects each tensor to be equal size",
         _joined,
     ),
     (
-        r"expected input\[.*\] to have (?P<takes>\d+) channels, but got (?P<has>\d+) channels",
+        r"expected input\[(?P<input>[\d, ]*)\] to have (?P<takes>\d+) channels, but got (?P<has>\d+) "
+        r"channels",
         _channels,
     ),
     (r"Expected (\dD).* or (\dD).* input to \w+|[Ee]xpected (\dD)( or (\dD))? input", _rank),
@@ -343,12 +374,6 @@ _KNOWN: list[tuple[str, Say]] = [
         r"\((?P<existing>\d+)\).*"
         r"Target sizes: \[(?P<want>[\d, ]*)\].*Tensor sizes: \[(?P<have>[\d, ]*)\]",
         _expanded,
-    ),
-    (r"Expected input batch_size \((?P<x>\d+)\) to match target batch_size \((?P<y>\d+)\)", _batch),
-    (r"0D or 1D target tensor expected|multi-target not supported", _one_column),
-    (
-        r"Target size \(.*\) must be the same as input size|target size that is different",
-        _same_size,
     ),
     (r"running_mean should contain (?P<has>\d+) elements not (?P<takes>\d+)", _features),
     (r"Expected (?P<takes>\d+), got (?P<has>\d+)", _features),
