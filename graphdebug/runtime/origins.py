@@ -123,7 +123,8 @@ class Origins:
     def _bound(self, at: int, place: Place, call: ast.Call) -> bool | None:
         """Whether its first parameter isn't an argument of a call; None where the call may not be its."""
         if place.way in ("passes", "sequence"):
-            return True
+            first = ast.Name((*place.parameters, "")[0], ast.Load())
+            return place.takes_self or place.resolve(first) is place.owner
         outer, code = self.places[at - 1], place.code
         called = outer.resolve(call.func)
         if called is MISSING and isinstance(call.func, ast.Attribute):

@@ -71,7 +71,12 @@ class Place:
     @property
     def takes_self(self) -> bool:
         """Whether its function looks like a method."""
-        return self.function is not None and self.function.parameters[:1] in (("self",), ("cls",))
+        return self.parameters[:1] in (("self",), ("cls",))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Its function's."""
+        return () if self.function is None else self.function.parameters
 
     def stand_for(self, path: str, line: int, name: str, operation: str) -> None:
         """Be the place of the user's that this one's code was generated from."""

@@ -117,15 +117,18 @@ class Function:
         ]
         named = [node for node in found if operation and is_operation(node, operation)]
         found = named or [node for node in found if isinstance(node, ast.Call)] or found
-        return found[0] if len(found) == 1 or named else None
+        return found[0] if len(found) == 1 else None
 
     def statement_on(self, line: int) -> str:
-        """The source of the innermost simple statement that spans a line."""
-        found = None
-        for node in ast.walk(self.node):
-            if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0):
-                found = node if not getattr(node, "body", None) else found
-        return "" if found is None else self.text(found)
+        """The source of the simple statement that spans a line; empty where several do."""
+        found = [
+            node
+            for node in ast.walk(self.node)
+            if isinstance(node, ast.stmt)
+            and node.lineno <= line <= (node.end_lineno or 0)
+            and not getattr(node, "body", None)
+        ]
+        return self.text(found[0]) if len(found) == 1 else ""
 
     def _stored(self, node: ast.AST) -> ast.AST:
         """The assignment, where the operation is one to an element or an attribute."""

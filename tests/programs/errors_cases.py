@@ -3,6 +3,7 @@
 With the name of one function it is run alone, and nothing is caught.
 """
 
+import gc
 import importlib
 import json
 import sys
@@ -30,6 +31,7 @@ def main(name, *only):
     for key, function in list(vars(module).items()):
         if key.startswith("case_"):
             print(json.dumps({"case": key.removeprefix("case_"), "said": said(function)}))
+    gc.collect()  # ``said`` has the error that has its frame, once Python was asked for its locals
     kept = [each() for each in getattr(module, "kept", ())]
     assert kept and all(each is None for each in kept), kept
 

@@ -152,7 +152,10 @@ def _joined(failure: Failure, match: re.Match[str]) -> Words:
     )
     x, y = _numbers(match["a"]), _numbers(match["b"])
     apart = [at for at, (m, n) in enumerate(zip(x, y, strict=False)) if m != n]
-    return cause, f"axis={along}, along which they fit." if apart == [int(along)] else ""
+    at = int(along)
+    rest = {item.shape and item.shape[:at] + item.shape[at + 1 :] for item in failure.given}
+    fits = apart == [at] and len(rest) <= 1
+    return cause, f"axis={along}, along which they fit." if fits else ""
 
 
 def _reshape(failure: Failure, match: re.Match[str]) -> Words:
@@ -195,10 +198,9 @@ def _index(failure: Failure, match: re.Match[str]) -> Words:
     table = failure.given[0].name if failure.given and failure.direct else "the table"
     where = f" at [{match['at']}]" if match.groupdict().get("at") else ""
     cause = f"index {match['index']}{where} is outside of {table}, which has 0 to {last}."
-    return (
-        cause,
-        f"indices from 0 to {last}, or a larger table (input_dim={int(match['index']) + 1}).",
-    )
+    larger = int(match["index"]) + 1
+    wider = "Embedding" in failure.message and larger > 0
+    return cause, f"indices from 0 to {last}{f', or input_dim={larger} or more' if wider else ''}."
 
 
 def _label(failure: Failure, match: re.Match[str]) -> Words:

@@ -31,6 +31,11 @@ _KINDS = (ValueError, TypeError, tf.errors.OpError)
 
 _GENERATED = "__autograph_generated_file"
 
+_LIBRARIES = ("tensorflow", "keras", "numpy")
+
+_LAMBDA = {"None": "<lambda>"}
+"""What autograph calls it."""
+
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 _LAYERS_LIMIT = 10_000
@@ -173,7 +178,7 @@ def _stand_for(places: list[Place], error: BaseException, message: str, operatio
     generated = [place for place in places if _GENERATED in place.path]
     for place, (path, line, name) in zip(reversed(generated), reversed(said), strict=False):
         if is_user_file(path):
-            place.stand_for(path, int(line), name, operation)
+            place.stand_for(path, int(line), _LAMBDA.get(name, name), operation)
 
 
 def _built_at(error: BaseException, message: str) -> tuple[str, int, str] | None:
@@ -303,7 +308,7 @@ def _may_hold(place: Place, node: ast.expr) -> bool:
 
 def describe(value: Any) -> str:
     """dtype, shape and device; empty for what is no tensor."""
-    if value is MISSING or value is None:
+    if value is MISSING or value is None or not _is_known(value):
         return ""
     if tensors.owns(value):
         about = tensors.describe(value)
@@ -312,6 +317,11 @@ def describe(value: Any) -> str:
     if type(value).__module__ == "numpy" and hasattr(value, "dtype"):
         return f"{value.dtype} {tuple(value.shape)} numpy"
     return ""
+
+
+def _is_known(value: Any) -> bool:
+    """Whether its class is a library's, so that asking what it is runs no code of the user's."""
+    return any(kind.__module__.startswith(_LIBRARIES) for kind in type(value).__mro__)
 
 
 def _called(failure: Failure) -> str:
