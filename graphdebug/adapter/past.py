@@ -81,7 +81,11 @@ class PastWalk(Walk):
         """The body of the ``stopped`` event of this place."""
         body = super().body(reason, breakpoints)
         if self.position is None:
-            return {**body, "text": "back where the program stands"}
+            return {
+                **body,
+                "description": self.event.title,
+                "text": "back where the program stands",
+            }
         node = self.nodes[self.position]
         text = (
             f"recorded in step {node.step}, {node.phase}: {label(node)}, "

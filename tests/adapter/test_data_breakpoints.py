@@ -181,6 +181,11 @@ def test_writes_in_other_places(start: Start, graphdebug_adapter: str) -> None:
     hit = [body["hitBreakpointIds"] for body in session.transcript.events("stopped")[1:-1]]
     assert hit == [[every], [every], [every], [every, at_fourth], [every]]
 
+    # A fused step, whose writes torch doesn't count.
+    watch(session, (weight, ""))
+    session.set_breakpoints(ELSEWHERE, [line(ELSEWHERE, "fused_trained")])
+    assert stops(session, "fused_trained", ELSEWHERE) == ["fused"]
+
     # A global name that is bound anew; a compiled call; a thread that is seen, and one that isn't,
     # which whoever comes next sees.
     watch(session, (scale, ""))

@@ -80,6 +80,7 @@ def test_the_last_steps_and_on_again(start: Start, graphdebug_adapter: str) -> N
     )
     back = move(session, "next")
     assert "back where the program stands" in back["text"]
+    assert back["description"] == "Stopped"
     assert session.stack() == live
     assert session.evaluate("epoch")["result"] == "3"
 

@@ -318,6 +318,29 @@ def refuse(what):
         raise AssertionError(f"graphdebug asked for {what}")
 
 
+def case_saved_by_several():
+    scores = torch.randn(4, 4, requires_grad=True)
+    p = scores.softmax(-1)
+    p[p < 0.1] = 0  # @saved_by_several
+    p.sum().backward()
+
+
+def case_changed_twice():
+    x = torch.ones(3, requires_grad=True)
+    y = x.exp()
+    y.mul_(2)
+    y.add_(1)
+    y.sum().backward()
+
+
+def case_updated_by_hand():
+    w = torch.ones(3, requires_grad=True)
+    loss = (w * torch.ones(3, requires_grad=True)).sum()
+    with torch.no_grad():
+        w -= 0.1  # @updated_by_hand
+    loss.backward()
+
+
 class Odd:
     tensor = torch.ones(4, 5)
 

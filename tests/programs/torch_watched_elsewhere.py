@@ -42,7 +42,10 @@ for step in range(5):
     loss.backward()
     adam.step()  # @adam
     adam.zero_grad()
-print(loss.item().hex())  # @trained
+fused = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)  # @trained
+model(x).sum().backward()
+fused.step()  # @fused
+print(loss.item().hex())  # @fused_trained
 scale = scale + 1  # @scale
 scale.add_(1)  # @add
 compiled(scale)  # @compiled

@@ -138,6 +138,9 @@ TORCH = {
     "stacked": ("in dimension 1 a has 3 and b has 5; torch.vstack",),
     "element_of_several": ("torch.autograd.backward at {element_of_several}", ": b has no grad_fn"),
     "made_once": ("Remedy: compute it again in each step;",),
+    "saved_by_several": ("needs p as it was", "p[p < 0.1] = 0 at {saved_by_several}"),
+    "changed_twice": ("changed in place 2 times since", "Remedy: change a copy of it (y.clone())"),
+    "updated_by_hand": ("{updated_by_hand}  w -= 0.1", "Remedy: call backward before w is changed"),
     "hostile": (
         "the last size of y is 5, and self.projection takes 3",
         "from {hostile_y}  y = self.odd.tensor",

@@ -29,7 +29,7 @@ from graphdebug.runtime.backends.torch.eager_functions import EagerFunctions
 from graphdebug.runtime.backends.torch.forward import ForwardMode
 from graphdebug.runtime.backends.torch.gradient_watch import noting_scales
 from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init, step_hooks
-from graphdebug.runtime.backends.torch.past import Past
+from graphdebug.runtime.backends.torch.past import NOTHING_YET, Past
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
 from graphdebug.runtime.backends.torch.recompiles import Recompiles
 from graphdebug.runtime.backends.torch.scripted import ScriptCalls
@@ -56,7 +56,6 @@ _NEEDED = (
 """The private parts of ``torch._C`` that everything here stands on."""
 
 UNWATCHED = 'data breakpoints need "capture" to be "nodes" or "values"'
-NOTHING_YET = "this thread has called no operation on a tensor yet that could be stepped back to"
 
 _TRACERS = (
     (torch.jit._trace, "_trace_impl", "func"),

@@ -13,6 +13,7 @@ from graphdebug.runtime.backends.torch.learning import line_of
 from graphdebug.runtime.backends.torch.positions import position
 from graphdebug.runtime.backends.torch.records import Update
 from graphdebug.runtime.backends.torch.trail import NODES, OFF, Trail
+from graphdebug.runtime.backends.torch.written import uncounted
 from graphdebug.runtime.frames import source_at
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[...
             if trail is not None and trail.level != OFF:
                 trail.updates.end(optimizer, sys._getframe(1))
                 if trail.watches is not None:
-                    trail.watches.after(sys._getframe(1), f"{type(optimizer).__name__}.step", [])
+                    name = f"{type(optimizer).__name__}.step"
+                    trail.watches.after(sys._getframe(1), name, uncounted(optimizer))
         except Exception as error:
             backend.fail("an optimizer step", error)
 

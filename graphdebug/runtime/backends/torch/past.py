@@ -30,6 +30,12 @@ NOT_KEPT = '"capture": "values" keeps those of at most 16 elements, on the CPU'
 """Why a recorded place has no value."""
 
 
+NOTHING_YET = (
+    "nothing is recorded of this thread yet: of the first, operations are, of another from its first "
+    "backward pass or optimizer step on"
+)
+
+
 class Ended(NamedTuple):
     """A step that is over."""
 

@@ -66,7 +66,10 @@ def _saved(node: Any) -> Iterator[tuple[Any, str]]:
     """What a Node saved, and the attribute that gives it as backward gets it."""
     for name in dir(type(node)):
         if name.startswith("_raw_saved_"):
-            kept = getattr(node, name)
+            try:
+                kept = getattr(node, name)
+            except RuntimeError:  # the pass has run it, and let go of what it saved
+                continue
             plain = name.removeprefix("_raw")
             plain = plain if hasattr(type(node), plain) else "saved_tensors"
             for each in kept if isinstance(kept, (tuple, list)) else (kept,):
@@ -160,7 +163,13 @@ def changed_in_place(failure: Failure, match: re.Match[str]) -> tuple[str, str] 
         return f"{cause}; {update} has run since.", (
             "call backward before the optimizer's step, or run the forward pass again after it."
         )
-    return f"{cause}.", _without(changes if known else [], name)
+    with_grad = tensor is not None and tensor.is_leaf and tensor.requires_grad
+    if with_grad:
+        return (
+            f"{cause}.",
+            f"call backward before {name or 'it'} is changed, or run the forward pass again.",
+        )
+    return f"{cause}.", _without(changes if known and times == 1 else [], name)
 
 
 def _update_since(failure: Failure, node: Any) -> str:
@@ -213,10 +222,7 @@ def _without(changes: list[Made], name: str) -> str:
             return "it without inplace=True."
         if called.endswith("_"):
             return f"{called.rstrip('_')} instead of {called}, which makes a new tensor."
-    of = name or "the tensor"
-    return (
-        f"change a copy of it ({of}.clone()), or make a new tensor instead of changing it in place."
-    )
+    return f"change a copy of it ({name}.clone()), or make a new tensor instead of changing it in place."
 
 
 def _out_of_place(text: str) -> str:

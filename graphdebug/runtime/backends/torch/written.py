@@ -14,6 +14,10 @@ ELEMENTS_LIMIT = 1 << 20
 """Elements whose addresses are compared one by one; in larger views any overlap counts."""
 
 
+UNCOUNTED = -2
+"""The version before, of a tensor that was written though torch doesn't count it."""
+
+
 class Memory(NamedTuple):
     """What tells that a tensor was written."""
 
@@ -44,6 +48,11 @@ def written(tensor: Any, before: Memory, now: Memory, given: Any) -> bool:
     """
     if now.address != before.address:
         return True
+    uncounted = [item for item, known in given or () if known == UNCOUNTED]
+    if any(
+        item is tensor or (_shares(item, tensor) and _overlap(item, tensor)) for item in uncounted
+    ):
+        return True
     wrote = [item for item, known in given or () if version(item) != known]
     if not wrote:
         return now.version != before.version
@@ -51,6 +60,27 @@ def written(tensor: Any, before: Memory, now: Memory, given: Any) -> bool:
     if any(item is tensor for item in wrote) or not beside:
         return now.version != before.version
     return any(_overlap(item, tensor) for item in beside)
+
+
+def uncounted(optimizer: Any) -> list[tuple[Any, int]]:
+    """What an optimizer's fused step has written, uncounted by torch, as an operation's ``given``."""
+    skipped = vars(optimizer).get("found_inf")
+    with torch.no_grad(), torch._C.DisableTorchFunction():
+        if skipped is not None and bool(skipped):
+            return []
+        updated = [
+            parameter
+            for group in optimizer.param_groups
+            if group.get("fused")
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        return [
+            (tensor, UNCOUNTED)
+            for parameter in updated
+            for tensor in (parameter, *optimizer.state.get(parameter, {}).values())
+            if isinstance(tensor, torch.Tensor) and tensor.shape == parameter.shape
+        ]
 
 
 def _address(tensor: Any) -> int:
