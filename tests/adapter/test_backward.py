@@ -120,6 +120,9 @@ def test_each_node_of_a_step_stops_at_its_line(start: Start, tmp_path: Path) -> 
         assert (stop["reason"], stop["hitBreakpointIds"]) == ("breakpoint", [ids[expected[0]]])
         assert str(stop["text"]).startswith(f"{name} in backward, made by ")
         assert str(stop["text"]).endswith("(step 0)")
+        if not number:  # a pass that the user runs is none of the program's
+            grad = "__import__('torch').autograd.grad(loss, model.last.bias, retain_graph=True)"
+            session.evaluate(grad, frameId=session.stack()[1]["id"])
     shown = session.locals()
     assert {"grad_outputs", "node", "phase", "output_shape"} < shown.keys()
     assert shown["node"]["value"] == f"'{name}'"
@@ -131,6 +134,8 @@ def test_each_node_of_a_step_stops_at_its_line(start: Start, tmp_path: Path) -> 
     session.set_breakpoints(MLP, [])
     session.cont()
     assert session.wait_for_exit() == 0
+    steps = [body["step"] for body in session.transcript.events("graphdebugStep")]
+    assert len({item["backwardNodes"] for item in steps}) == 1
     assert session.output() == bare(MLP)
 
 
@@ -238,11 +243,14 @@ def test_without_backward_nothing_stops_there(start: Start) -> None:
 
 
 def test_what_passes_run_besides_models(start: Start) -> None:
-    """Nodes of an earlier step, a moved breakpoint, recomputation, hooks that unpack once, a thread."""
+    """Nodes of an earlier step, a moved breakpoint, recomputation, hooks that unpack once, threads."""
     marks = ("earlier", "comment", "layer", "kept", "packed", "elsewhere", "threaded")
     session = start("graphdebug", timeout=120)
     session.launch(
-        program=STOPS, capture="off", breakpoints={STOPS: [line(STOPS, mark) for mark in marks]}
+        program=STOPS,
+        capture="off",
+        breakpoints={STOPS: [line(STOPS, mark) for mark in marks]},
+        functions=["node:TanBackward0"],
     )
     found: dict[int, list[str]] = {}
     unpacked = []

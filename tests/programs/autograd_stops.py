@@ -1,6 +1,7 @@
 """What breakpoints in backward meet besides models; prints the gradients that it gets."""
 
 import threading
+import weakref
 
 import torch
 from torch.utils.checkpoint import checkpoint
@@ -69,7 +70,19 @@ def threads():
     show("threads")
 
 
-for part in (earlier, placed, kept_once, packed, elsewhere, threads):  # @runs
+def nowhere():
+    """A pass in a thread that runs no line of the program's; its graph has to go with it."""
+    loss = w.tan().sum()
+    kept = weakref.ref(loss)
+    worker = threading.Thread(target=loss.backward)
+    worker.start()
+    worker.join()
+    del loss, worker
+    print("gone", kept() is None)
+    show("nowhere")
+
+
+for part in (earlier, placed, kept_once, packed, elsewhere, threads, nowhere):  # @runs
     w.grad = None
     part()
     optimizer.step()

@@ -103,9 +103,10 @@ class _Run:
         else:
             trail.at = event
         assert isinstance(event, Pass)
-        self._stops = trail.stops.begin(event, nodes, _earlier(nodes, signature, trail.base))
+        earlier = _earlier(nodes, signature, trail.base)
+        self._stops = trail.stops.begin(event, nodes, earlier)
         new = self._watch is not None
-        self._nan = GradientWatch(trail, nodes, event, new) if clean else None
+        self._nan = GradientWatch(trail, nodes, event, earlier, new) if clean else None
         if self._watch is not None:  # after the others, so that its times leave stops out
             self._watch.put_on(nodes)
         if event.compiled:
@@ -181,6 +182,8 @@ class _Watch:
         running: list[list[Any]] = []
 
         def before(gradients: Any) -> None:
+            if trail.standing:  # the user runs it at a stop
+                return
             try:
                 begin = now() - base
                 if self._done:  # the engine itself makes Nodes where it adds gradients up
@@ -197,7 +200,7 @@ class _Watch:
 
         def after(outputs: Any, gradients: Any) -> None:
             try:
-                if not running:
+                if trail.standing or not running:
                     return
                 entry = running.pop()
                 entry[4] = clock() - entry[4]

@@ -67,7 +67,7 @@ class BackwardStops:
             "step",
             source_of(frame),
             runtime.recorder.next_step,
-            f"the backward pass is over{self.trail.step_text}",
+            f"the backward pass is over{self.trail.step_text()}",
             lambda: debugger.stop_at(frame),
             inside=False,
             title=OVER,
@@ -135,31 +135,34 @@ class StoppingPass:
         maker = self._stopping.makers[at]
         source = maker.source if maker is not None else None
         names = node_locals(_running(), name, gradients)
+        place = source or _caller()
+        if place is None:
+            return
         scope = module_globals(source.path) if source is not None else {}
         lines = runtime.breakpoints if runtime.configuration.backward else None
         breakpoint = lines.at(source.path, source.line) if lines and source else None
+        by_name = runtime.node_breakpoints.hit(
+            runtime.node_breakpoints.matching(name), names, scope
+        )
         hit = False
         if lines and source and breakpoint:
             hit = lines.hit(source.path, breakpoint, names, scope)
             if breakpoint.log_message:
-                if hit and not self._stops.stepping:  # else debugpy logs, in the frame below
+                stops = by_name or self._stops.stepping  # then debugpy logs, in the frame shown
+                if hit and not stops:
                     runtime.log(lines.log_text(breakpoint, names, scope), source)
                 hit = False
-        by_name = runtime.node_breakpoints.hit(
-            runtime.node_breakpoints.matching(name), names, scope
-        )
         if not (hit or by_name or (source is not None and self._stops.stepping)):
             return
         if debugger.stepping_in():
             debugger.end_step()
         made = f", made by {maker.name}" if maker is not None and source is not None else ""
-        place = source or _caller()
         with modes.aside(self._stops.trail):
             self._stops.move = runtime.node_stops.stop(
                 "breakpoint" if hit else "function breakpoint" if by_name else "step",
                 place,
                 runtime.recorder.next_step,
-                f"{name} in backward{made}{self._stops.trail.step_text}",
+                f"{name} in backward{made}{self._stops.trail.step_text()}",
                 lambda: debugger.show(place.path, place.line, name, names, scope),
                 title=TITLE,
                 hit=by_name,
@@ -168,7 +171,7 @@ class StoppingPass:
         self._hook(self._stopping.of_the_user() if stepping else self._stopping.at)
 
 
-def _caller() -> Source:
-    """The line that called backward, for a Node that no line made."""
+def _caller() -> Source | None:
+    """The line that called backward, for a Node that no line made; None in a thread that has none."""
     frame = user_frame()
-    return Source("", 0) if frame is None else source_of(frame)
+    return None if frame is None else source_of(frame)

@@ -11,6 +11,7 @@ import torch
 from graphdebug.runtime import debugger
 from graphdebug.runtime.backends.torch import modes, naming
 from graphdebug.runtime.backends.torch.records import executed, tensors
+from graphdebug.runtime.backends.torch.variables import locals_of
 from graphdebug.runtime.frames import source_of, user_frame
 
 if TYPE_CHECKING:
@@ -70,16 +71,16 @@ class ForwardStops:
             "phase": phase,
         }
         scope = frame.f_globals
-        hit = runtime.node_breakpoints.hit(matching, names, {**scope, **frame.f_locals})
+        hit = runtime.node_breakpoints.hit(matching, names, {**scope, **locals_of(frame)})
         if not hit:
             return
-        source = source_of(frame)
+        source, ahead = source_of(frame), int(trail.begins(given[2]))
         with modes.aside(trail):
             runtime.node_stops.stop(
                 "function breakpoint",
                 source,
-                runtime.recorder.next_step,
-                f"{name} ({op_type}) in {phase}, before it runs{trail.step_text}",
+                runtime.recorder.next_step + ahead,
+                f"{name} ({op_type}) in {phase}, before it runs{trail.step_text(ahead)}",
                 lambda: debugger.show(source.path, source.line, name, names, scope),
                 inside=False,
                 title=TITLE,

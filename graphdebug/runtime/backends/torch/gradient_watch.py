@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphdebug.runtime.backends.torch import finite
 from graphdebug.runtime.backends.torch.harmless import BOUNDED_NODES, MOVING_NODES
+from graphdebug.runtime.backends.torch.makers import Maker, makers_of
+from graphdebug.runtime.backends.torch.node_locals import node_locals
 from graphdebug.runtime.backends.torch.records import Pass
 from graphdebug.runtime.backends.torch.troubles import Trouble, at
 from graphdebug.runtime.backends.torch.variables import name_in
-from graphdebug.runtime.backends.torch.watch import maker
-from graphdebug.runtime.frames import source_at, user_frame
+from graphdebug.runtime.frames import user_frame
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
@@ -61,8 +62,16 @@ _WAY = 4
 class GradientWatch:
     """Hooks on the Nodes that are watched, until ``end``. Holds no Node."""
 
-    def __init__(self, trail: Trail, nodes: list[Any], event: Pass, new: bool) -> None:
-        self._trail, self._event = trail, event
+    def __init__(
+        self,
+        trail: Trail,
+        nodes: list[Any],
+        event: Pass,
+        seqs: Sequence[int | None],
+        new: bool,
+    ) -> None:
+        """``seqs``: see ``Past.complete``; ``new``: whether no pass like it was seen before."""
+        self._trail, self._event, self._seqs = trail, event, seqs
         self._handles: list[Any] = []
         self._nodes = nodes
         watch = trail.watch
@@ -72,22 +81,23 @@ class GradientWatch:
         if new or watch.open:
             places = tuple(at for at, node in enumerate(nodes) if _plain(node) not in MOVING_NODES)
         for place in places:
-            node = nodes[place]
-            hook = self._hook(_name(node), node._sequence_nr() - trail.base)
-            self._handles.append(node.register_hook(hook))
+            hook = self._hook(place)
+            self._handles.append(nodes[place].register_hook(hook))
 
-    def _hook(self, name: str, seq: int) -> Any:
+    def _hook(self, place: int) -> Any:
         def after(outputs: Any, gradients: Any) -> None:
+            if self._trail.standing:
+                return
             try:
                 if not finite.all_finite(item for item in outputs if item is not None):
                     with torch._C.DisableTorchFunction():
-                        self._bad(name, seq, outputs, gradients)
+                        self._bad(place, outputs, gradients)
             except Exception as error:
                 self._trail.backend.fail("a gradient", error)
 
         return after
 
-    def _bad(self, name: str, seq: int, outputs: Any, gradients: Any) -> None:
+    def _bad(self, place: int, outputs: Any, gradients: Any) -> None:
         """A Node's gradients aren't finite: was it this one?"""
         made = _worst(outputs)
         came = _worst(gradients)
@@ -97,35 +107,38 @@ class GradientWatch:
         got = "; ".join(finite.said(item) for item in gradients if item is not None)
         clean = "held Inf, but no NaN" if came else "were finite"
         why = f"in backward, from gradients that {clean} ({got})"
-        op = maker(trail.at, seq)
-        source = source_at(op.code, op.lasti) if op is not None and op.code is not None else None
-        trouble = Trouble(made, name, source, self._event, seq, why=why)
-        if op is not None:
-            trouble.why += f", of what {op.name} had computed there"
-        if came_by := self._way_to(seq):
+        name, seq, _ = self._event.nodes[place]
+        makers = self._makers()
+        maker = makers[place]
+        trouble = Trouble(made, name, maker.source if maker else None, self._event, seq, why=why)
+        if maker is not None:
+            trouble.why += f", of what {maker.name} had computed there"
+        if came_by := self._way_to(place, makers):
             trouble.why += f"; backward came through {came_by}"
         watch.suspects.append(trouble)
         frame = user_frame()
         if watch.stops and frame is not None and not trail.backend.scaled:
-            shown = {"grad_outputs": gradients, "grad_inputs": outputs, "node": name}
+            shown = {**node_locals(self._nodes[place], name, gradients), "grad_inputs": outputs}
             watch.stop(trouble, watch.told(trouble, ""), shown, frame)
 
-    def _way_to(self, seq: int) -> str:
+    def _makers(self) -> list[Maker | None]:
+        event = self._event
+        makers = event.makers or makers_of(event.nodes, event.path())
+        return self._trail.stops.past.complete(makers, event, self._seqs)
+
+    def _way_to(self, place: int, makers: Sequence[Maker | None]) -> str:
         """The Nodes on a way from the loss to this one, nearest first, in words."""
-        trail = self._trail
-        target = [node for node in self._nodes if node._sequence_nr() - trail.base == seq]
         came = {
-            following: node
-            for node in reversed(self._nodes)
+            following: place
+            for place, node in reversed([*enumerate(self._nodes)])
             for following, _ in node.next_functions
         }
         links: list[str] = []
-        node = came.get(target[0]) if len(target) == 1 else None
-        while node is not None and len(links) < _WAY:
-            op = maker(trail.at, node._sequence_nr() - trail.base)
-            source = source_at(op.code, op.lasti) if op and op.code is not None else None
-            links.append(f"{_name(node)}{at(source)}")
-            node = came.get(node)
+        before = came.get(self._nodes[place])
+        while before is not None and len(links) < _WAY:
+            maker = makers[before]
+            links.append(self._event.nodes[before].name + at(maker.source if maker else None))
+            before = came.get(self._nodes[before])
         return ", ".join(links)
 
     def end(self, result: Any, failed: bool) -> None:

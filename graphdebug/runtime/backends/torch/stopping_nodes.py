@@ -42,6 +42,20 @@ class Past:
                 return _makers(step.last).of(node._replace(seq=seq - step.begin))
         return None
 
+    def complete(
+        self, makers: Sequence[Maker | None], event: Pass, seqs: Sequence[int | None]
+    ) -> list[Maker | None]:
+        """What made each Node of a pass, those of earlier steps among them.
+
+        ``makers`` is what this step's events tell; ``seqs`` are the thread's sequence numbers of those
+        Nodes that earlier steps may have made.
+        """
+        found = list(makers)
+        for at, seq in enumerate(seqs):
+            if seq is not None and found[at] is None:
+                found[at] = self.maker(event.nodes[at], seq)
+        return found
+
 
 @functools.lru_cache(maxsize=16)
 def _makers(last: Event) -> Makers:
@@ -54,7 +68,7 @@ class Stopping:
     def __init__(
         self, runtime: Runtime, past: Past, event: Pass, seqs: Sequence[int | None]
     ) -> None:
-        """``seqs``: the thread's sequence numbers of those Nodes that earlier steps may have made."""
+        """``seqs``: see ``Past.complete``."""
         self._runtime, self._event = runtime, event
         if event.makers is None:
             event.makers = makers_of(event.nodes, event.path())
@@ -62,15 +76,11 @@ class Stopping:
             self._tell(event.makers)
         self.makers: Sequence[Maker | None] = event.makers
         """What made each of its Nodes."""
-        earlier = {
-            at: past.maker(event.nodes[at], seq)
-            for at, seq in enumerate(seqs)
-            if seq is not None and event.makers[at] is None
-        }
-        if any(earlier.values()):
-            self.makers = [earlier.get(at) or maker for at, maker in enumerate(event.makers)]
-            self._tell(list(earlier.values()))
-        self._shared = not earlier
+        self._shared = not any(seq is not None for seq in seqs)
+        if not self._shared:
+            self.makers = past.complete(event.makers, event, seqs)
+            new = zip(self.makers, event.makers, strict=True)
+            self._tell([maker for maker, known in new if known is None])
 
     @property
     def at(self) -> tuple[int, ...]:

@@ -163,11 +163,18 @@ class Trail:
         """Whether operations are looked at."""
         return self.level >= NODES
 
-    @property
-    def step_text(self) -> str:
+    def step_text(self, ahead: int = 0) -> str:
         """Which step is open, to end a sentence with; nothing where steps aren't recorded."""
         backend = self.backend
-        return f" (step {backend.runtime.recorder.next_step})" if backend.level > OFF else ""
+        step = backend.runtime.recorder.next_step + ahead
+        return f" (step {step})" if backend.level > OFF else ""
+
+    def begins(self, inputs: Any) -> bool:
+        """Whether an operation on these tensors, about to run, belongs to the next step."""
+        pending = self.pending
+        if pending is None or pending.differentiated or self.in_backward:
+            return False
+        return torch.is_grad_enabled() and any(item.requires_grad for item in inputs)
 
     # -- what happens
 

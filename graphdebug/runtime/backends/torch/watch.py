@@ -29,9 +29,10 @@ import torch
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime import debugger
-from graphdebug.runtime.backends.torch import finite
+from graphdebug.runtime.backends.torch import finite, modes
 from graphdebug.runtime.backends.torch.harmless import GARBAGE, MOVING_OPERATIONS
-from graphdebug.runtime.backends.torch.records import Event, Op, Pass, tensors
+from graphdebug.runtime.backends.torch.makers import Makers
+from graphdebug.runtime.backends.torch.records import NodeFacts, Op, Pass, tensors
 from graphdebug.runtime.backends.torch.troubles import WORDS, Trouble, at, remedy
 from graphdebug.runtime.backends.torch.variables import locals_of, name_in
 from graphdebug.runtime.frames import source_at, source_of, user_frame
@@ -256,8 +257,8 @@ class Watch:
         )
         if event is None or fed is None or self.spoilt_loss:
             return
-        op = maker(event, fed[1])
-        source = source_at(op.code, op.lasti) if op is not None and op.code is not None else None
+        maker = Makers(event.path()).of(NodeFacts(*fed, None))
+        source = maker.source if maker is not None else None
         why = "or a Node before it in backward did: it is the nearest to the loss whose gradient shows it"
         kind = finite.kind(leaves[0].grad if leaves[0].grad is not None else leaves[0])
         self.fault(Trouble(kind, fed[0], source, event, fed[1], why=why), harm, frame)
@@ -312,10 +313,11 @@ class Watch:
         def show() -> None:
             debugger.show(source.path, source.line, trouble.name, shown, frame.f_globals)
 
-        runtime.node_stops.stop(
-            "exception", source, step, f"{text} (step {step})", show, inside=False,
-            title=TITLE, filter=NAN,
-        )  # fmt: skip
+        with modes.aside(self._trail):
+            runtime.node_stops.stop(
+                "exception", source, step, f"{text} (step {step})", show, inside=False,
+                title=TITLE, filter=NAN,
+            )  # fmt: skip
 
     def _index(self, trouble: Trouble) -> int | None:
         """Which node of the step it is."""
@@ -338,20 +340,14 @@ class Watch:
         return None
 
 
-def maker(last: Event, seq: int) -> Op | None:
-    """The innermost operation that made an autograd Node, among those up to ``last``."""
-    found = [op for op in last.path() if isinstance(op, Op) and op.seq_from <= seq < op.seq_to]
-    return found[-1] if found and seq >= 0 else None
-
-
 def chain(trail: Trail, nodes: list[Any]) -> str:
     """The operations that made these Nodes and those behind them, nearest first, in words."""
     found: dict[str, None] = {}
-    nodes = [node for node in nodes if node is not None]
+    makers, nodes = Makers(trail.at.path()), [node for node in nodes if node is not None]
     for node in nodes:  # it grows
-        op = maker(trail.at, node._sequence_nr() - trail.base)
-        if op is not None and op.code is not None:
-            found[f"{op.name}{at(source_at(op.code, op.lasti))}"] = None
+        maker = makers.of(NodeFacts(node.name(), node._sequence_nr() - trail.base, None))
+        if maker is not None and maker.source is not None:
+            found[f"{maker.name}{at(maker.source)}"] = None
         nodes += [item for item, _ in node.next_functions if item is not None]
         if len(nodes) > _CHAIN_WALK:
             break
