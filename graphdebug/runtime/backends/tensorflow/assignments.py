@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphdebug.runtime.backends.tensorflow.sources import Origin, find
+
+Names = Mapping[Origin, Mapping[int, str]]
+"""Of operations, the variables that hold their outputs."""
 
 
 class Assignment(NamedTuple):

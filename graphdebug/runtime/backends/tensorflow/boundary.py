@@ -6,13 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import Source
 from graphdebug.protocol.runtime import Breakpoint
+from graphdebug.runtime.backends.tensorflow.assignments import Names
 from graphdebug.runtime.backends.tensorflow.record import Execution
-from graphdebug.runtime.backends.tensorflow.sources import Origin
 from graphdebug.runtime.frames import absolute
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 NAMES_LIMIT = 3
 """Nodes of a line that a stop names."""
-
-Names = Mapping[Origin, Mapping[int, str]]
 
 Log = Callable[[int, Breakpoint, str, Source], None]
 """Takes what a log point says: the position of the execution, the breakpoint, the text, the line."""
@@ -149,11 +147,23 @@ def globals_of(path: str, frame: FrameType | Home | None) -> dict[str, Any]:
     home = frame if isinstance(frame, Home) else Home.of(frame)
     if home is not None and home.path == path:
         return home.globals
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and absolute(file) == path:
+    known = sys.modules.get(_modules.get(path, ""))
+    if known is not None and _file(known) == path:
+        return vars(known)
+    for name, module in list(sys.modules.items()):
+        if _file(module) == path:
+            _modules[path] = name
             return vars(module)
     return {}
+
+
+_modules: dict[str, str] = {}
+"""The modules that files were found to be: there are thousands to look through."""
+
+
+def _file(module: Any) -> str | None:
+    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    return absolute(file) if isinstance(file, str) else None
 
 
 def _part(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends.tensorflow import boundary, record, static
-from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.guard import Guard
 from graphdebug.runtime.backends.tensorflow.live_sessions import (
@@ -309,12 +308,8 @@ class Sessions:
             for item in asked
             if item.source is None or (item.source.path, item.source.line) not in run.live_lines
         ]
-        names = {
-            (path, line): variables(run.graph, path, line, origins)
-            for (path, line), origins in run.selection.lines.items()
-        }
         self._bind(run, asked)
-        return boundary.hits(self.runtime, asked, names, call.frame)
+        return boundary.hits(self.runtime, asked, run.selection.names, call.frame)
 
     def _step(self, call: Call, run: Run, duration: int, stops: boundary.Hits) -> int:
         graph = self.runtime.recorder.known(run.key) if self.backend.records_nodes else None

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from graphdebug.protocol.model import VALUE_LIMIT
 from graphdebug.protocol.runtime import Breakpoint
 from graphdebug.runtime.backends.tensorflow import budget, partitions
+from graphdebug.runtime.backends.tensorflow.assignments import Names, variables
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution, large
 from graphdebug.runtime.backends.tensorflow.sources import (
@@ -54,6 +55,8 @@ class Selection:
     """Those of them that TensorFlow's optimizer left nothing of: they never stop."""
     nodes: set[str] = field(default_factory=set)
     """What those lines became."""
+    names: dict[Line, Names] = field(default_factory=dict)
+    """The variables that those lines assign."""
     slots: set[Slot] = field(default_factory=set)
     """Their outputs to watch, whatever the size."""
     looks: bool = False
@@ -205,6 +208,7 @@ class Signature:
             if not found.without_values:
                 for origin in origins:
                     found.slots.update(slot for slot, _ in watchable(graph, origin, executable))
+            found.names[line_of] = variables(graph, *line_of, origins)
             asked = breakpoints[line_of[0]][line_of[1]]
             if left and not (asked.condition or asked.hit_condition or asked.log_message):
                 found.stops = True

@@ -13,10 +13,11 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 _DUMP = re.compile(r"(.+)_(\d+)_DebugIdentity_(\d+)(-\d+)?")
+"""What a value's file is called: its node without the scope, the output, and when."""
 
 _MEMORY = "/dev/shm"
 _ROOM = 4 << 30
@@ -75,6 +76,7 @@ class Watch:
     def __init__(self, slots: Iterable[Slot], directory: str) -> None:
         self._directory = directory
         self._slots = sorted(slots)
+        self._scopes = {"", *(name.rpartition("/")[0] for name, _ in self._slots)}
         self._thinned: dict[Slot, int] = {}
 
     def add_to(self, options: Any) -> None:
@@ -115,11 +117,10 @@ class Watch:
 
     def _files(self) -> dict[Slot, list[tuple[int, str]]]:
         found: dict[Slot, list[tuple[int, str]]] = {}
-        for parent, _, names in os.walk(self._directory):
-            for name in names:
-                path = os.path.join(parent, name)
-                if match := _DUMP.fullmatch(self._relative(path)):
-                    found.setdefault((match[1], int(match[2])), []).append((int(match[3]), path))
+        for scope, path in self._written():
+            if match := _DUMP.fullmatch(os.path.basename(path)):
+                node = f"{scope}/{match[1]}" if scope else match[1]
+                found.setdefault((node, int(match[2])), []).append((int(match[3]), path))
         for files in found.values():
             files.sort()
         return found
@@ -127,12 +128,26 @@ class Watch:
     def clear(self) -> None:
         """Remove the files of a run; their directories stay for the next one."""
         self._thinned.clear()
-        for parent, _, names in os.walk(self._directory):
-            _remove(os.path.join(parent, name) for name in names)
+        _remove([path for _, path in self._written()])
 
-    def _relative(self, path: str) -> str:
-        """Without the directory of the device."""
-        return path[len(self._directory) + 1 :].partition(os.sep)[2]
+    def _written(self) -> Iterator[tuple[str, str]]:
+        """The files that a run left, each with the scope of its node.
+
+        TensorFlow makes a directory for each device, and in it one for each scope.
+        """
+        for device in _entries(self._directory):
+            for scope in self._scopes if device.is_dir() else ():
+                for entry in _entries(os.path.join(device.path, scope)):
+                    if entry.is_file():
+                        yield scope, entry.path
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return list(entries)
+    except OSError:
+        return []  # nothing ran there
 
 
 def _remove(paths: Iterable[str]) -> None:
