@@ -196,6 +196,28 @@ def fixed_half_overflow():
     train(Scale(), lambda m: (m.w.half() * 100).float().mean())
 
 
+def fault_state_carried_on():
+    cell, state = nn.RNNCell(3, 3), torch.zeros(1, 3)
+    optimizer = torch.optim.SGD(cell.parameters(), lr=0.01)
+    for number in range(4):
+        state = cell(torch.ones(1, 3), state.detach())
+        if number == 1:
+            state = state / (state - state)  # @fault
+        optimizer.zero_grad()
+        state.sum().backward()
+        optimizer.step()
+
+
+def fixed_state_carried_on():
+    cell, state = nn.RNNCell(3, 3), torch.zeros(1, 3)
+    optimizer = torch.optim.SGD(cell.parameters(), lr=0.01)
+    for _ in range(4):
+        state = cell(torch.ones(1, 3), state.detach())
+        optimizer.zero_grad()
+        state.sum().backward()
+        optimizer.step()
+
+
 def fault_empty_mean():
     def loss(m):
         chosen = (m.w * x())[x() > 5]

@@ -80,7 +80,9 @@ class Watch:
         self.open = False
         """Whether an operation of this step made one."""
         self.following = False
-        """Whether a result of this step held one, whatever made it."""
+        """Whether a result of this step held one, whatever made it, or one that was told is still there."""
+        self._carried = False
+        """Whether only the latter."""
         self.suspects: list[Trouble] = []
         """What Nodes of this step made."""
         self.last_pass: Pass | None = None
@@ -106,6 +108,8 @@ class Watch:
     def made(self, op: Op, args: Any, kwargs: Any, result: Any, caller: FrameType) -> None:
         """An operation ran that is to be looked at."""
         if not self.on or self._trail.updating or not finite.idle():
+            return
+        if self._carried and op.watch == MOVES and not any(map(self._mark, tensors(args))):
             return
         single = type(result) is torch.Tensor
         if single and not self.following and finite.finite(result):
@@ -139,7 +143,7 @@ class Watch:
         parents = sorted([*parents, *([before] if before else [])], key=_comes_first)
         meant = not given or _odd_number(called) or scaled
         spread = kind == "inf" or any(held == "nan" for _, held in bad)
-        self.following = True
+        self.following, self._carried = True, False
         if meant or (bad and spread) or (parents and (spread or parents[0].root.made)):
             trouble.made, trouble.told = False, scaled
             trouble.parent = parents[0] if parents else None
@@ -265,11 +269,14 @@ class Watch:
 
     def over(self) -> None:
         """The step is over."""
-        self.open = self.following = False
+        self.open = False
         for _, trouble in self._marks.values():
             trouble.shown = {}
         if self._marks:
             self._marks = {key: item for key, item in self._marks.items() if item[0]() is not None}
+        # What was told may be carried on, as a recurrent state is; it is no second one then.
+        told = any(trouble.root.told for _, trouble in self._marks.values())
+        self.following = self._carried = told
         self.suspects.clear()
         self.last_pass = self.read_out = None
 
