@@ -1,6 +1,7 @@
 """Runs the functions of the modules named, one after the other: each has one fault, or none."""
 
 import importlib
+import json
 import sys
 import traceback
 
@@ -21,3 +22,6 @@ for name in sys.argv[1:]:
                 if name in frame.filename
             ]
             print("raised", key, lines[-1])
+            if (boot := sys.modules.get("graphdebug.runtime.boot")) and boot.runtime:
+                said = boot.runtime.explanation(error, error.__traceback__)
+                print(json.dumps({"raised": key, "said": said}), file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from functools import cache
@@ -88,6 +89,18 @@ def test_what_raises_does_so_at_its_line() -> None:
     ]
     assert {name: int(line) for name, line in raised} == dict(marked(RAISING))
     assert alerts(RAISING) == []
+
+
+def test_what_raises_is_explained_at_its_line() -> None:
+    lines = [line for line in observed().stderr.splitlines() if line.startswith('{"raised"')]
+    said = {item["raised"]: item["said"] for item in map(json.loads, lines)}
+    assert said.keys() == dict(marked(RAISING)).keys()
+    wrong = [
+        text
+        for name, line in marked(RAISING)
+        if f"{RAISING}.py:{line}" not in (text := said[name] or name).partition("\n")[0]
+    ]
+    assert not wrong, "\n\n".join(wrong)
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,8 @@ def kind(code: CodeType) -> FrameKind:
         return "shown"
     if path.endswith("torch/nn/modules/module.py"):
         return "passes" if code.co_name in ("_call_impl", "_wrapped_call_impl") else "opaque"
+    if path.endswith("torch/nn/parameter.py"):
+        return "hidden"
     if path.endswith("torch/nn/modules/container.py") and code.co_name == "forward":
         return "sequence"
     return "shown" if any(part in path for part in _READ) else "opaque"

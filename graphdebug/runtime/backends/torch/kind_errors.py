@@ -122,6 +122,20 @@ def _no_mean(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     )
 
 
+def _no_gradient(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
+    if not failure.given:
+        cause = "whole numbers and truth values have no gradient."
+        return (
+            cause,
+            "give it a tensor of floating point, as .float() makes, or requires_grad=False.",
+        )
+    item = failure.given[0]
+    return (
+        f"{item.name} is {_short(item.info.dtype)}, which has no gradient.",
+        f"{item.name}.float(), or requires_grad=False.",
+    )
+
+
 def _no_cast(failure: Failure, match: re.Match[str]) -> tuple[str, str] | None:
     if not failure.given:
         return first_line(failure), ""
@@ -233,6 +247,7 @@ _KNOWN: list[tuple[str, Say]] = [
     (r"Expected dtype int32/int64 for index|tensors used as indices must be", _index_dtype),
     (r"only supports boolean masks", _mask_dtype),
     (r"Input dtype must be either a floating point or complex dtype", _no_mean),
+    (r"[Oo]nly Tensors of floating point and complex dtype can require gradients", _no_gradient),
     (r"result type (?P<have>\w+) can't be cast to the desired output type (?P<want>\w+)", _no_cast),
     (
         r"Tensor on device \S+ is not on the expected device|Expected all tensors to be on the same device|"
