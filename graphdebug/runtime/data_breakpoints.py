@@ -6,6 +6,7 @@ Nothing here keeps a tensor alive. Imported by ``boot`` and by backends; standar
 
 from __future__ import annotations
 
+import bisect
 import dis
 import functools
 import os
@@ -189,7 +190,8 @@ class DataBreakpoints:
 def bound_at(code: CodeType, name: str, last: int, now: int) -> int | None:
     """The line that bound a name on the way from one instruction to another.
 
-    None where none did, or several could have and the statement of the first isn't one of them.
+    None where none did, or several could have: unless the statement of the first place did, and all that
+    follows it without a choice is known.
     """
     stores = _stores(code, name)
     if last < now:
@@ -197,7 +199,34 @@ def bound_at(code: CodeType, name: str, last: int, now: int) -> int | None:
     else:  # round a loop
         found = [at for at in stores if at >= last] + [at for at in stores if at < now]
     lines = list(dict.fromkeys(line_at(code, at) for at in found))
-    return lines[0] if len(lines) == 1 or line_at(code, last) in lines[:1] else None
+    if len(lines) < 2:
+        return lines[0] if lines else None
+    return _last_bound(code, found, now) if line_at(code, last) == lines[0] else None
+
+
+def _last_bound(code: CodeType, stores: list[int], now: int) -> int | None:
+    """The line of the last of the stores on the way from the first one; None where the way parts before."""
+    instructions = {item.offset: item for item in dis.get_instructions(code)}
+    offsets = sorted(instructions)
+    now = offsets[bisect.bisect_right(offsets, now) - 1]  # it may lie in an instruction's cache
+    at, bound, waiting = stores[0], stores[0], set(stores[1:])
+    for _ in offsets:
+        item = instructions[at]
+        if at == now or not waiting:
+            break
+        if item.opname.startswith("JUMP_") and "IF" not in item.opname:
+            at = item.argval
+        elif item.opcode in dis.hasjrel or item.opcode in dis.hasjabs:
+            return None
+        else:
+            following = offsets.index(at) + 1
+            if following == len(offsets):
+                return None
+            at = offsets[following]
+        if at in waiting:
+            waiting.discard(at)
+            bound = at
+    return line_at(code, bound)
 
 
 @functools.lru_cache(maxsize=256)

@@ -161,6 +161,7 @@ class Origins:
             place = self.places[origin.at]
             found.append(Link(place.source, place.text(origin.node), "", True))
         seen: set[tuple[int, int]] = set()
+        told: set[tuple[Source, str]] = set()
         while waiting and len(found) < LINKS and time.monotonic() < self._end:
             at, node = waiting.pop(0)
             for source in self._sources(at, node):
@@ -168,7 +169,9 @@ class Origins:
                     key = (at, link.source.line)
                     if key not in seen and link.source.line:
                         seen.add(key)
-                        found.append(link)
+                        if (link.source, link.text) not in told:  # once of a recursion
+                            told.add((link.source, link.text))
+                            found.append(link)
                         if further is not None:
                             waiting.append(further)
         return found[:LINKS]

@@ -186,6 +186,15 @@ def test_writes_in_other_places(start: Start, graphdebug_adapter: str) -> None:
     session.set_breakpoints(ELSEWHERE, [line(ELSEWHERE, "fused_trained")])
     assert stops(session, "fused_trained", ELSEWHERE) == ["fused"]
 
+    # A name that is bound twice, and unbound, while nobody looks: the line is that of what it is now.
+    watch(session)
+    session.set_breakpoints(ELSEWHERE, [line(ELSEWHERE, "rebound")])
+    session.cont()
+    session.wait_for_stop("breakpoint")
+    watch(session, (info(session, "item"), ""))
+    session.set_breakpoints(ELSEWHERE, [line(ELSEWHERE, "bound")])
+    assert stops(session, "bound", ELSEWHERE) == ["bound_again"]
+
     # A global name that is bound anew; a compiled call; a thread that is seen, and one that isn't,
     # which whoever comes next sees.
     watch(session, (scale, ""))

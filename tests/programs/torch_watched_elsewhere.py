@@ -46,6 +46,19 @@ fused = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)  # @trained
 model(x).sum().backward()
 fused.step()  # @fused
 print(loss.item().hex())  # @fused_trained
+
+
+def rebound():
+    item = torch.ones(2)
+    torch.ones(1)  # @rebound
+    item = torch.ones(2) * 2
+    del item
+    item = torch.zeros(3)  # @bound_again
+    torch.ones(1)
+    return item  # @bound
+
+
+rebound()
 scale = scale + 1  # @scale
 scale.add_(1)  # @add
 compiled(scale)  # @compiled

@@ -63,6 +63,21 @@ def within_a_branch() -> None:
     here()
 
 
+def twice() -> None:
+    x = here()  # from
+    x = [x]  # @
+    _ = x
+    here()
+
+
+def maybe_twice() -> None:
+    x = here()  # from; which of the two was the last can't be told
+    if len(places) > 99:
+        x = 2
+    _ = x
+    here()
+
+
 def of_a_loop() -> None:
     for x in range(2):  # @
         here()
@@ -99,8 +114,8 @@ def later() -> None:
 
 
 CASES = [
-    assigned, plain_between, unpacked, branches, within_a_branch, of_a_loop, by_with, closed_over,
-    never, later,
+    assigned, plain_between, unpacked, twice, maybe_twice, branches, within_a_branch, of_a_loop,
+    by_with, closed_over, never, later,
 ]  # fmt: skip
 
 

@@ -156,7 +156,11 @@ def located(function: Any, argument: Any) -> tuple[Function, ast.AST]:
     frame: FrameType = caught.value.args[0]
     source = function_of(frame.f_code)
     assert source is not None
-    call = source.at(frame.f_code, frame.f_lasti, "value")
+    at = caught.value.__traceback__
+    while at is not None and at.tb_frame is not frame:
+        at = at.tb_next
+    assert at is not None
+    call = source.at(frame.f_code, at.tb_lasti, "value")
     assert isinstance(call, ast.Call) and source.text(call) == "value(y)"
     return source, call
 

@@ -95,6 +95,7 @@ class Watched:
         tensor = self.tensor(frame)
         if tensor is None:
             self._absent = self._absent or self._facts is None
+            self._step(frame)
             return None
         anew = self._current() is not tensor
         bound = anew and (self._facts is not None or self._absent)
