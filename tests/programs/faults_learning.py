@@ -91,6 +91,25 @@ def fixed_frozen_head():
     train(model, optimizer, loss_of)
 
 
+def fixed_zeroed_through_data():
+    model = Model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(4):
+        loss_of(model, torch.randn(6, 4)).backward()
+        optimizer.step()
+        for parameter in model.parameters():
+            parameter.grad.data.zero_()
+
+
+def fixed_frozen_in_turns():
+    model = Model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for number in range(6):
+        model.head.requires_grad_(number % 2 == 0)
+        model.body.requires_grad_(number % 2 == 1)
+        train(model, optimizer, loss_of, steps=1)
+
+
 def fault_other_model():
     model, other = Model(), Model()
     optimizer = torch.optim.SGD(other.parameters(), lr=0.01)  # @fault

@@ -58,19 +58,18 @@ class _Optimizer:
         """Whether a gradient was ever other than 0."""
         self.gradient: weakref.ref[Any] | None = None
         """The first gradient at the last step."""
-        self.version = 0
         self.steps = 0
-        self.lacking: set[int] = set()
-        """The parameters that got no gradient in all the steps that are counted for that."""
+        self._still: dict[str, set[int]] = {}
+        """The parameters that a cause concerns in all the steps that are counted for it."""
 
-    def lacks(self, step: _Step) -> None:
-        """Leave to this step only what lacked a gradient before, too."""
-        now = {id(item) for item in step.without}
-        self.lacking &= now
-        if not self.lacking:
-            self.lacking = now
-            self.causes["without"] = 0
-        step.without = [item for item in step.without if id(item) in self.lacking]
+    def still(self, cause: str, items: list[Any]) -> list[Any]:
+        """Those of the parameters that a cause concerns now that it concerned before, too."""
+        now = {id(item) for item in items}
+        both = self._still.get(cause, now) & now
+        if not both:
+            both, self.causes[cause] = now, 0
+        self._still[cause] = both
+        return [item for item in items if id(item) in both]
 
 
 class _Step:
@@ -156,10 +155,11 @@ class Learning:
         known.steps += 1
         step = _Step(optimizer, user_frame(frame))
         made = known.source or source
+        step.frozen = known.still("frozen", step.frozen)
+        step.without = known.still("without", step.without)
         self._check(
             known, "frozen", bool(step.frozen), lambda: _Alert("parameter", step.is_frozen(), made)
         )
-        known.lacks(step)
         without = bool(step.without and self.passes)
         self._check(known, "without", without, lambda: self._without(step, made))
         self._check(
@@ -213,32 +213,30 @@ class Learning:
         return any(taken[shape] > given[shape] * self.passes for shape in shapes)
 
     def _kept(self, known: _Optimizer, given: list[Any]) -> bool:
-        """Whether the first gradient is that of the step before, with no more than sums added."""
+        """Whether the first gradient is that of the step before, and nothing made it less."""
         if not given:
             known.gradient = None
             return False
-        first = given[0].grad
+        first: Any = given[0].grad
         before = known.gradient() if known.gradient is not None else None
-        version, passes = known.version, self.passes
-        known.gradient, known.version = weakref.ref(first), first._version
-        if before is not first or self.zeroed or not passes:
+        known.gradient = weakref.ref(first)
+        if before is not first or self.zeroed or not self.passes:
             return False
-        if first is None:
-            return False
-        only_sums = first._version - version <= passes
-        return only_sums or not self._lessened(first)
+        return not self._lessened(tuple(first.shape))
 
-    def _lessened(self, gradient: Any) -> bool:
-        """Whether operations of this step may have zeroed a gradient, or let it fade."""
+    def _lessened(self, shape: tuple[int, ...]) -> bool:
+        """Whether operations of this step may have zeroed a gradient, or let it fade.
+
+        Its version wouldn't tell: ``grad.data`` counts for itself.
+        """
         event: Event = self._trail.at
         before = True
         for each in event.path():
             before = before and not isinstance(each, Pass)
             if not isinstance(each, Op):
                 continue
-            fades = before and each.name in _LESSENING
-            shapes = [item.shape for item in each.inputs] if fades else []
-            if each.name in _ZEROING or tuple(gradient.shape) in shapes:
+            fades = each.name in _ZEROING or (before and each.name in _LESSENING)
+            if fades and shape in [item.shape for item in each.inputs]:
                 return True
         return False
 
