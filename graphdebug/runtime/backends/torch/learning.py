@@ -220,7 +220,7 @@ class Learning:
         first: Any = given[0].grad
         before = known.gradient() if known.gradient is not None else None
         known.gradient = weakref.ref(first)
-        if before is not first or self.zeroed or not self.passes:
+        if before is None or before is not first or self.zeroed or not self.passes:
             return False
         return not self._lessened(tuple(first.shape))
 
