@@ -102,8 +102,9 @@ def test_what_a_killed_process_left_is_removed(registry: Path) -> None:
         "assert t.running()\n"
         "os.kill(os.getpid(), 9)"
     )
-    path = os.pathsep.join((str(Path(__file__).parent), str(Path(__file__).parents[1])))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((path, os.environ["PYTHONPATH"]))}
+    places = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    places += filter(None, [os.environ.get("PYTHONPATH")])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
     killed = subprocess.run([sys.executable, "-c", code], env=environment)
     assert killed.returncode == -9
     assert len(list(registry.iterdir())) == 2
