@@ -182,7 +182,7 @@ async def test_stopping_inside_is_one_action_away(shared: Editor) -> None:
 
     await shared.executing(read.command)
     opened = shared.client.shown_documents[-1]
-    assert opened.uri.endswith("README.md") and opened.selection is not None
+    assert opened.uri.endswith("docs/breakpoints.md") and opened.selection is not None
     text = _read(opened.uri).split("\n")[opened.selection.start.line]
     assert text.startswith("A breakpoint's message starts with")
 
@@ -228,7 +228,7 @@ async def test_an_editor_that_can_do_little_still_gets_its_configuration(sandbox
         written = json.loads((sandbox.root / ".vscode" / "launch.json").read_text())
         assert written["configurations"][0]["staticGraphs"] == "node"
         await plain.executing(read)
-        assert "README.md, from line" in plain.client.messages[-1].message
+        assert "breakpoints.md, from line" in plain.client.messages[-1].message
         assert plain.client.shown_documents == []
 
 
