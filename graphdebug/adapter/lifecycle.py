@@ -140,11 +140,6 @@ class Lifecycle:
         for sentence in configuration.unknown(arguments):
             self._session.output(sentence)
         self._breakpoints.static_graphs = self.configuration.static_graphs
-        if self.configuration.static_graphs == "node":
-            self._session.output(
-                '"staticGraphs": "node" stops inside Session.run and what torch.compile compiles; '
-                "breakpoints in other graphs stop at the boundary"
-            )
 
 
 def signal_name(code: int) -> str | None:

@@ -196,14 +196,15 @@ def test_conditions_and_log_points(start: Start, graphdebug_adapter: str) -> Non
 
 @pytest.mark.parametrize("sub_process", [True, False])
 def test_inductor_under_the_debugger(
-    start: Start, graphdebug_adapter: str, sub_process: bool, tmp_path: Any
+    start: Start, graphdebug_adapter: str, sub_process: bool, tmp_path_factory: Any
 ) -> None:
     """Its probes and workers run without a debugger, are no ranks, and end with the program."""
     path = program("inductor.py")
+    cache = tmp_path_factory.getbasetemp() / "inductor"  # what it compiled once is there for the other
     session = start(
         graphdebug_adapter,
         timeout=240,
-        environment={"TORCHINDUCTOR_CACHE_DIR": str(tmp_path)},
+        environment={"TORCHINDUCTOR_CACHE_DIR": str(cache)},
     )
     session.launch(program=path, breakpoints={path: [line(path, "body")]}, subProcess=sub_process)
     stop = session.wait_for_stop()
