@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.dap import Session, Start
-from support.live import bare, ended, frames
+from support.live import bare, ended, frames, vanish
 from support.markers import line, program
 
 pytestmark = pytest.mark.frameworks
@@ -289,8 +289,33 @@ def test_a_client_that_leaves_lets_the_pass_go_on(start: Start, tmp_path: Path, 
     )
     pid = session.client.wait_for_event("process")["systemProcessId"]
     next_in_backward(session)
-    session.request("next", threadId=session.thread)
-    session.wait_for_stop("step")
+    if step:
+        session.request("next", threadId=session.thread)
+        session.wait_for_stop("step")
     session.request("disconnect", terminateDebuggee=False)
     assert ended(pid)
+    assert output.read_text() == bare(MLP)
+
+
+def test_an_adapter_that_vanishes_lets_the_pass_go_on(start: Start, tmp_path: Path) -> None:
+    """The program is a child of the one that was launched, whose end it survives."""
+    output = tmp_path / "output"
+    session = start("graphdebug", timeout=120, tolerant=True)
+    session.launch(
+        program=program("live_parent.py"),
+        args=[program("autograd_writes.py"), MLP, str(output)],
+    )
+    configuration = session.client.wait_for_event("debugpyAttach")
+    session.set_breakpoints(MLP, [line(MLP, "relu")])
+    child = session.join(configuration)
+    child._tolerant = True
+    child.attach(**configuration, breakpoints={MLP: [line(MLP, "relu")]})
+    child.wait_for_stop()
+    while not frames(child)[0][0].startswith("ReluBackward"):
+        child.cont()
+        child.wait_for_stop()
+    child.request("next", threadId=child.thread)
+    child.wait_for_stop("step")
+    vanish(session)
+    assert ended(configuration["subProcessId"])
     assert output.read_text() == bare(MLP)

@@ -200,7 +200,9 @@ def test_inductor_under_the_debugger(
 ) -> None:
     """Its probes and workers run without a debugger, are no ranks, and end with the program."""
     path = program("inductor.py")
-    cache = tmp_path_factory.getbasetemp() / "inductor"  # what it compiled once is there for the other
+    cache = (
+        tmp_path_factory.getbasetemp() / "inductor"
+    )  # what it compiled once is there for the other
     session = start(
         graphdebug_adapter,
         timeout=240,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
-import shutil
 import tempfile
 from pathlib import Path
 
-import psutil
 import pytest
 from support.dap import Session, Start
-from support.live import ENVIRONMENT, INSIDE, bare, ended
+from support.live import ENVIRONMENT, INSIDE, bare, ended, vanish
 from support.markers import line, program
 
 pytestmark = pytest.mark.frameworks
@@ -86,16 +83,9 @@ def test_an_adapter_that_vanishes_lets_the_run_go_on(
     if step:
         child.request("next", threadId=child.thread)
         child.wait_for_stop()
-    assert session.process is not None
-    adapter = psutil.Process(session.process.process.pid)
-    for process in (adapter, *adapter.children()):
-        process.kill()
+    vanish(session)
     assert ended(configuration["subProcessId"])
     assert same(args)
-    # What the adapter could no longer remove.
-    for path in Path(os.environ["TMPDIR"]).glob("graphdebug-*"):
-        shutil.rmtree(path)
-    shutil.rmtree(Path(os.environ["XDG_RUNTIME_DIR"], "graphdebug"), ignore_errors=True)
 
 
 def test_a_program_that_is_ended_at_a_stop_leaves_nothing(start: Start, args: list[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -81,3 +83,14 @@ def ended(pid: int, seconds: float = 30) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def vanish(session: Session) -> None:
+    """Kill the session's adapters, and remove what they no longer could."""
+    assert session.process is not None
+    adapter = psutil.Process(session.process.process.pid)
+    for process in (adapter, *adapter.children()):
+        process.kill()
+    for path in Path(os.environ["TMPDIR"]).glob("graphdebug-*"):
+        shutil.rmtree(path)
+    shutil.rmtree(Path(os.environ["XDG_RUNTIME_DIR"], "graphdebug"), ignore_errors=True)
