@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphdebug.adapter.breakpoints import Bound, Breakpoints
-from graphdebug.adapter.runtimes import Runtimes
 from graphdebug.adapter.session import Session
+from graphdebug.observation.breakpoints import Bound, Breakpoints
+from graphdebug.observation.runtimes import Runtimes
 from graphdebug.protocol.runtime import BackwardEvent, BindingEvent, SetBreakpointsArguments
 from graphdebug.transport.framing import Message
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.references import FIRST
-from graphdebug.adapter.runtimes import Runtime, Runtimes
 from graphdebug.adapter.session import Session
 from graphdebug.adapter.shown import Shown
 from graphdebug.adapter.walks import FIRST_FRAME
+from graphdebug.observation.runtimes import Runtime, Runtimes
 from graphdebug.protocol.runtime import (
     DataBreakpoint,
     DataBreakpointEvent,

@@ -7,28 +7,28 @@ import importlib
 import os
 from typing import Any
 
-from graphdebug.adapter.answers import Answers
 from graphdebug.adapter.bindings import Bindings
-from graphdebug.adapter.breakpoints import Breakpoints
-from graphdebug.adapter.connections import Connection
 from graphdebug.adapter.data_breakpoints import DataBreakpoints
 from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.filters import Filters
 from graphdebug.adapter.function_breakpoints import FunctionBreakpoints
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.node_stops import NodeStops
-from graphdebug.adapter.observers import Observers
 from graphdebug.adapter.past import LiveStops
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
-from graphdebug.adapter.runtimes import Observer, Runtime, Runtimes
 from graphdebug.adapter.session import Session
-from graphdebug.adapter.steps import Steps
 from graphdebug.adapter.stops import Stops
 from graphdebug.adapter.unanswered import Unanswered
 from graphdebug.adapter.upstream import Upstream
+from graphdebug.observation.answers import Answers
+from graphdebug.observation.breakpoints import Breakpoints
+from graphdebug.observation.observers import Observers
+from graphdebug.observation.runtimes import Observer, Runtime, Runtimes
+from graphdebug.observation.steps import Steps
 from graphdebug.protocol import runtime as messages
+from graphdebug.transport.connections import Connection
 from graphdebug.transport.framing import Message
 
 

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from graphdebug.adapter import configuration, injection
-from graphdebug.adapter.breakpoints import Breakpoints
-from graphdebug.adapter.runtimes import Runtimes
+from graphdebug.adapter import configuration
 from graphdebug.adapter.session import Session
+from graphdebug.observation import injection
+from graphdebug.observation.breakpoints import Breakpoints
+from graphdebug.observation.runtimes import Runtimes
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.runtime import DetachArguments
 from graphdebug.transport.framing import Message

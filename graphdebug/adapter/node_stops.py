@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.exceptions import Exceptions
-from graphdebug.adapter.runtimes import Runtime, same_path
 from graphdebug.adapter.session import PASS, Session
+from graphdebug.observation.breakpoints import Breakpoints
+from graphdebug.observation.runtimes import Runtime, same_path
 from graphdebug.protocol.runtime import NodeStopAction, NodeStopArguments, NodeStopEvent
 from graphdebug.transport.framing import Message
 

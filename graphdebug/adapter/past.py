@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from graphdebug.adapter.records import Records
-from graphdebug.adapter.runtimes import Runtime, Runtimes
 from graphdebug.adapter.session import Session
-from graphdebug.adapter.steps import Steps
 from graphdebug.adapter.walks import Walk, label, new_id
+from graphdebug.observation.runtimes import Runtime, Runtimes
+from graphdebug.observation.steps import Steps
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.model import Node, Source
 from graphdebug.protocol.wire import from_wire

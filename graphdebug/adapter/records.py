@@ -7,11 +7,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from graphdebug.adapter.answers import Answers, Refused
-from graphdebug.adapter.runtimes import Runtime
 from graphdebug.adapter.session import Session
-from graphdebug.adapter.step_events import StepEvents, Tell
-from graphdebug.adapter.steps import Steps, UnknownStep
+from graphdebug.observation.answers import Answers, Refused
+from graphdebug.observation.runtimes import Runtime
+from graphdebug.observation.step_events import StepEvents, Tell
+from graphdebug.observation.steps import Steps, UnknownStep
 from graphdebug.protocol import dap
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.wire import WireError, from_wire, to_wire

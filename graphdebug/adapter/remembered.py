@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphdebug.adapter.session import Session, paged
+from graphdebug.adapter.session import Session
+from graphdebug.observation.answers import paged
 from graphdebug.transport.framing import Message
 
 

@@ -12,11 +12,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from graphdebug.adapter.breakpoints import Breakpoints
 from graphdebug.adapter.past import LiveStops, PastWalk
 from graphdebug.adapter.records import Records
-from graphdebug.adapter.session import PASS, Passed, Session, paged
+from graphdebug.adapter.session import PASS, Passed, Session
 from graphdebug.adapter.walks import FIRST_FRAME, Walk
+from graphdebug.observation.answers import paged
+from graphdebug.observation.breakpoints import Breakpoints
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import BoundaryEvent
 from graphdebug.transport.framing import Message

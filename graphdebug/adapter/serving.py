@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphdebug.adapter.connections import Connection
 from graphdebug.adapter.upstream import Upstream
+from graphdebug.transport.connections import Connection
 
 
 async def serve(client: Connection, options: Sequence[str], leave_endpoints: bool) -> int:

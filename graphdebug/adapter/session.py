@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import enum
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol
 
-from graphdebug.adapter.connections import Connection, Fault
 from graphdebug.adapter.upstream import Upstream
+from graphdebug.transport.connections import Connection, Fault
 from graphdebug.transport.framing import Message
 
 Patch = Callable[[dict[str, Any]], None]
@@ -233,8 +233,3 @@ class Session:
 
     def _handlers(self, name: str) -> Iterator[Callable[..., Any]]:
         return (method for part in self.parts if (method := getattr(part, name, None)))
-
-
-def paged(items: Sequence[Any], start: int, count: int | None) -> Sequence[Any]:
-    """The items from ``start`` on, ``count`` at most."""
-    return items[max(0, start) : None if count is None else max(0, start) + max(0, count)]

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from graphdebug.adapter.breakpoints import Bound, Breakpoints
 from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.past import LiveStops
 from graphdebug.adapter.references import References
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
-from graphdebug.adapter.runtimes import Runtime, Runtimes, same_path
 from graphdebug.adapter.session import Session
-from graphdebug.adapter.steps import Steps, UnknownStep
+from graphdebug.observation.breakpoints import Bound, Breakpoints
+from graphdebug.observation.runtimes import Runtime, Runtimes, same_path
+from graphdebug.observation.steps import Steps, UnknownStep
 from graphdebug.protocol.dap import GraphdebugNodesArguments
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import (

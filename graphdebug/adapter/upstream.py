@@ -9,7 +9,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphdebug.adapter.connections import Connection, Fault, StreamConnection
+from graphdebug.transport.connections import Connection, Fault, StreamConnection
 from graphdebug.transport.framing import Message
 
 Answered = Callable[[Message], None]

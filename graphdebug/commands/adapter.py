@@ -10,9 +10,9 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
-from graphdebug.adapter.connections import StdioConnection, StreamConnection, complain
 from graphdebug.adapter.serving import serve
 from graphdebug.commands.errors import CommandError
+from graphdebug.transport.connections import StdioConnection, StreamConnection, complain
 
 if TYPE_CHECKING:
     from graphdebug.adapter.message_log import MessageLog

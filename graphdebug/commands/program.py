@@ -8,8 +8,8 @@ import os
 import signal
 from collections.abc import Sequence
 
-from graphdebug.adapter import injection
-from graphdebug.adapter.runtimes import Runtimes
+from graphdebug.observation import injection
+from graphdebug.observation.runtimes import Runtimes
 from graphdebug.protocol.dap import Configuration
 
 FAREWELL_SECONDS = 2.0

@@ -14,18 +14,18 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from graphdebug.adapter.answers import Answers
-from graphdebug.adapter.connections import complain
-from graphdebug.adapter.observers import Observers
-from graphdebug.adapter.runtimes import Observer, Runtime, Runtimes
-from graphdebug.adapter.step_events import StepEvents
-from graphdebug.adapter.steps import Steps
 from graphdebug.commands.errors import CommandError
 from graphdebug.commands.program import end_like, run_observed
 from graphdebug.commands.table import Footer, StepTable, standard_error
+from graphdebug.observation.answers import Answers
+from graphdebug.observation.observers import Observers
+from graphdebug.observation.runtimes import Observer, Runtime, Runtimes
+from graphdebug.observation.step_events import StepEvents
+from graphdebug.observation.steps import Steps
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.dap import Configuration, GraphdebugAlertEvent
 from graphdebug.protocol.wire import to_wire
+from graphdebug.transport.connections import complain
 
 REDRAW_SECONDS = 0.1
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.observer import Observation
 
-from graphdebug.adapter.injection import BOOTSTRAP, environment
+from graphdebug.observation.injection import BOOTSTRAP, environment
 from graphdebug.protocol.runtime import BackendEvent, HelloEvent, Invitation
 
 INVITED = Invitation("unix:/nowhere", "0" * 64)

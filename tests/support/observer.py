@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from graphdebug.adapter.injection import environment
+from graphdebug.observation.injection import environment
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Node, Step
 from graphdebug.protocol.runtime import (

@@ -12,7 +12,7 @@ from support.dap import Session, Start
 from support.markers import line, program
 from support.processes import Run
 
-from graphdebug.adapter.injection import BOOTSTRAP
+from graphdebug.observation.injection import BOOTSTRAP
 
 pytestmark = pytest.mark.frameworks
 

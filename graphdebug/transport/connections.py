@@ -1,4 +1,4 @@
-"""Where DAP messages come from and go to: this process's stdio, a socket, a child process."""
+"""Where messages come from and go to, on an event loop: this process's stdio, a socket, a child process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 from graphdebug.transport.framing import (
     BodyError,
@@ -21,10 +21,17 @@ from graphdebug.transport.framing import (
     encode,
 )
 
-if TYPE_CHECKING:
-    from graphdebug.adapter.message_log import SessionLog
-
 CHUNK = 65536
+
+
+class Log(Protocol):
+    """Where what passes is noted."""
+
+    def message(self, sender: Literal["client", "adapter"], message: Message) -> None:
+        """A message passed."""
+
+    def fault(self, text: str) -> None:
+        """Something came that isn't one."""
 
 
 class Fault(Exception):
@@ -44,7 +51,7 @@ class Connection(ABC):
 
     def __init__(self) -> None:
         self.heard = False
-        self.log: SessionLog | None = None
+        self.log: Log | None = None
         self._parser = Parser()
 
     async def messages(self) -> AsyncIterator[Message | Fault]:

@@ -6,8 +6,7 @@ import asyncio
 import collections
 from typing import Any
 
-from graphdebug.adapter.answers import Answers, Refused
-from graphdebug.adapter.connections import Fault, StreamConnection
+from graphdebug.observation.answers import Answers, Refused
 from graphdebug.protocol.observers import (
     END,
     OBSERVE,
@@ -16,6 +15,7 @@ from graphdebug.protocol.observers import (
     SessionKind,
 )
 from graphdebug.protocol.wire import WireError, from_wire
+from graphdebug.transport.connections import Fault, StreamConnection
 from graphdebug.transport.endpoint import Listener, new_token, same_token
 from graphdebug.transport.framing import Message
 from graphdebug.transport.registry import Place

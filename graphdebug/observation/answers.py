@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphdebug.adapter.runtimes import Runtimes, same_path
-from graphdebug.adapter.session import paged
-from graphdebug.adapter.steps import Steps, UnknownStep
+from graphdebug.observation.runtimes import Runtimes, same_path
+from graphdebug.observation.steps import Steps, UnknownStep
 from graphdebug.protocol import dap
 from graphdebug.protocol.model import Backend, Capture
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
@@ -72,3 +71,8 @@ class Answers:
             ranks=tuple(runtime.rank for runtime in self._runtimes.all),
             dropped=self.dropped,
         )
+
+
+def paged(items: Sequence[Any], start: int, count: int | None) -> Sequence[Any]:
+    """The items from ``start`` on, ``count`` at most."""
+    return items[max(0, start) : None if count is None else max(0, start) + max(0, count)]

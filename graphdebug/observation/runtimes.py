@@ -11,11 +11,11 @@ import tempfile
 from abc import ABC, abstractmethod
 from typing import Any
 
-from graphdebug.adapter.connections import Fault, StreamConnection
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Backend, Rank
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
+from graphdebug.transport.connections import Fault, StreamConnection
 from graphdebug.transport.endpoint import Listener, new_token, same_token
 from graphdebug.transport.processes import lives
 
