@@ -154,7 +154,7 @@ class Observation(Observer):
             if self._file is not None:
                 print(json.dumps(to_wire(step)), file=self._file, flush=True)
         elif isinstance(event, messages.AlertEvent):
-            alert = self._steps.placed_alert(runtime.number, event.alert)
+            alert = self._steps.add_alert(runtime.number, event.alert)
             self._table.alerts.append(alert)
             self._observers.tell("graphdebugAlert", to_wire(GraphdebugAlertEvent(alert)))
         elif isinstance(event, messages.BackendEvent):

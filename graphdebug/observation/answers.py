@@ -25,6 +25,8 @@ class Answers:
         self._capture = capture
         self._answers: dict[str, Callable[[Any], Any]] = {
             "graphdebugSteps": self._steps_between,
+            "graphdebugTimeline": self._timeline,
+            "graphdebugAlerts": self._alerts,
             "graphdebugNodes": self._nodes,
             "graphdebugNode": self._node,
             "graphdebugState": self._state,
@@ -49,6 +51,15 @@ class Answers:
     def _steps_between(self, wanted: dap.GraphdebugStepsArguments) -> dap.GraphdebugStepsResponse:
         steps = tuple(self._steps.between(wanted.begin, wanted.end))
         return dap.GraphdebugStepsResponse(steps, len(self._steps))
+
+    def _timeline(self, wanted: dap.GraphdebugTimelineArguments) -> dap.GraphdebugTimelineResponse:
+        points = self._steps.timeline.points(wanted.begin, wanted.end, wanted.points)
+        return dap.GraphdebugTimelineResponse(tuple(points), len(self._steps))
+
+    def _alerts(self, wanted: dap.GraphdebugAlertsArguments) -> dap.GraphdebugAlertsResponse:
+        alerts = tuple(self._steps.alerts)
+        page = tuple(paged(alerts, wanted.start, wanted.count))
+        return dap.GraphdebugAlertsResponse(page, len(alerts))
 
     def _nodes(self, wanted: dap.GraphdebugNodesArguments) -> dap.GraphdebugNodesResponse:
         nodes = self._steps.nodes(wanted, same_path)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import bisect
 import functools
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from graphdebug.observation.timeline import Timeline
 from graphdebug.protocol.dap import GraphdebugNodesArguments
 from graphdebug.protocol.model import Alert, Node, Step
 from graphdebug.protocol.runtime import GraphEvent
 
 RECORDS_LIMIT = 256
 """Descriptions that belong to one step alone (they hold values) kept for each process."""
+
+ALERTS_LIMIT = 10_000
+"""Alerts kept; the oldest go."""
 
 
 class UnknownStep(LookupError):
@@ -32,6 +37,10 @@ class Steps:
         self._graphs: dict[tuple[int, int], tuple[Node, ...]] = {}
         self._own: dict[int, list[int]] = {}
         self._place: dict[tuple[int, int], int] = {}
+        self.timeline = Timeline()
+        """All of them at a glance."""
+        self.alerts: deque[Alert] = deque(maxlen=ALERTS_LIMIT)
+        """In the order in which they came."""
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -55,6 +64,7 @@ class Steps:
         detail = self._place.get((process, step.detail), index)
         placed = replace(step, index=index, detail=detail)
         self._steps.append(placed)
+        self.timeline.add(placed)
         self._graph_of.append(None if graph is None else (process, graph))
         return placed
 
@@ -62,12 +72,13 @@ class Steps:
         """The client's index of a process's step; None where it isn't here (yet)."""
         return self._place.get((process, step))
 
-    def placed_alert(self, process: int, alert: Alert) -> Alert:
-        """The alert as the client sees it. The step it belongs to may be still going on."""
-        if alert.step is None:
-            return alert
-        place = self._place.get((process, alert.step), len(self._steps))
-        return replace(alert, step=place)
+    def add_alert(self, process: int, alert: Alert) -> Alert:
+        """Keep an alert; returns it as the client sees it. Its step may be still going on."""
+        if alert.step is not None:
+            place = self._place.get((process, alert.step), len(self._steps))
+            alert = replace(alert, step=place)
+        self.alerts.append(alert)
+        return alert
 
     def between(self, begin: int, end: int | None) -> Sequence[Step]:
         """Steps from ``begin`` up to, not including, ``end``."""
@@ -85,6 +96,7 @@ class Steps:
         def is_wanted(path: str) -> bool:
             return wanted.path is None or same(path, wanted.path)
 
+        text = (wanted.text or "").lower()
         return [
             node
             for node in self._description(wanted.step)
@@ -93,6 +105,8 @@ class Steps:
             and (
                 wanted.line is None or (node.source is not None and node.source.line == wanted.line)
             )
+            and (wanted.device is None or node.device == wanted.device)
+            and (text in node.name.lower() or text in node.op_type.lower())
         ]
 
     def node(self, step: int, node: int) -> Node:

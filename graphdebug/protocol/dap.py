@@ -85,6 +85,68 @@ class GraphdebugStepsResponse:
 
 
 @dataclass(frozen=True)
+class GraphdebugTimelineArguments:
+    """``graphdebugTimeline``: the steps from ``begin`` up to, not including, ``end``, as a few points."""
+
+    begin: int = 0
+    """First index."""
+    end: int | None = None
+    """One past the last index; all that there are where left out."""
+    points: int = 256
+    """How many points at most."""
+
+
+@dataclass(frozen=True)
+class TimelinePoint:
+    """Steps that follow each other, drawn as one point."""
+
+    begin: int
+    """Index of the first one."""
+    end: int
+    """One past the index of the last one."""
+    shortest_ns: int
+    """Wall time of the shortest one."""
+    longest_ns: int
+    """Wall time of the longest one."""
+    mean_ns: int
+    """Their mean wall time."""
+    alerts: int = 0
+    """How many alerts they raised."""
+    loss: float | None = None
+    """The last loss that is known of them."""
+
+
+@dataclass(frozen=True)
+class GraphdebugTimelineResponse:
+    """Answer to ``graphdebugTimeline``."""
+
+    points: tuple[TimelinePoint, ...]
+    """In order; all but the last one stand for the same number of steps."""
+    total: int
+    """How many steps there are."""
+
+
+@dataclass(frozen=True)
+class GraphdebugAlertsArguments:
+    """``graphdebugAlerts``: the alerts of the session so far."""
+
+    start: int = 0
+    """How many to skip."""
+    count: int | None = None
+    """How many to return at most."""
+
+
+@dataclass(frozen=True)
+class GraphdebugAlertsResponse:
+    """Answer to ``graphdebugAlerts``."""
+
+    alerts: tuple[Alert, ...]
+    """In the order in which they came; the newest 10,000 are kept."""
+    total: int
+    """How many are kept."""
+
+
+@dataclass(frozen=True)
 class GraphdebugNodesArguments:
     """``graphdebugNodes``: the nodes of a step that pass every filter given."""
 
@@ -100,6 +162,10 @@ class GraphdebugNodesArguments:
     """Only nodes made by this file."""
     line: int | None = None
     """Only nodes made by this line."""
+    text: str | None = None
+    """Only nodes whose name or operation contains this, in small or capital letters."""
+    device: str | None = None
+    """Only nodes that ran on this device."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +290,8 @@ EVENTS = {
 
 REQUESTS = {
     "graphdebugSteps": (GraphdebugStepsArguments, GraphdebugStepsResponse),
+    "graphdebugTimeline": (GraphdebugTimelineArguments, GraphdebugTimelineResponse),
+    "graphdebugAlerts": (GraphdebugAlertsArguments, GraphdebugAlertsResponse),
     "graphdebugNodes": (GraphdebugNodesArguments, GraphdebugNodesResponse),
     "graphdebugNode": (GraphdebugNodeArguments, GraphdebugNodeResponse),
     "graphdebugTensor": (GraphdebugTensorArguments, GraphdebugTensorResponse),

@@ -82,6 +82,8 @@ class Node:
     """Of a backward node: index, within the step, of the operation that made it."""
     iterations: tuple[int, ...] = ()
     """Of a node in loops: the iteration of each, outermost first; empty where that isn't known."""
+    input_nodes: tuple[int, ...] = ()
+    """Indices, within the step, of the nodes whose outputs it took, as far as they are known; each once."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class Step:
     """The process that ran it."""
     detail: int = -1
     """Index of the step whose recorded nodes this one shares; its own where it was recorded."""
+    loss: float | None = None
+    """What backward was called on, where that is one number that could be read without waiting."""
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ class Recorder:
         forward_nodes: int,
         backward_nodes: int,
         devices: Sequence[str],
+        loss: float | None = None,
     ) -> int:
         """Report a step; returns its index within this process."""
         with self._lock:
@@ -115,6 +116,7 @@ class Recorder:
                 alerts=alerts,
                 pid=os.getpid(),
                 detail=detail,
+                loss=loss,
             )
             self._send(messages.StepEvent(step, graph), droppable=True)
             return index
@@ -157,15 +159,6 @@ class Recorder:
 def rank() -> int:
     """This process's rank, from its launcher's environment; 0 where there is none."""
     for name in ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"):
-        value = os.environ.get(name, "")
-        if value.isdigit():
-            return int(value)
-    return 0
-
-
-def world_size() -> int:
-    """How many ranks the job has, from its launcher's environment; 0 for a process that is none."""
-    for name in ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"):
         value = os.environ.get(name, "")
         if value.isdigit():
             return int(value)

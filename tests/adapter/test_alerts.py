@@ -36,3 +36,5 @@ def test_a_retrace_names_the_argument(
     assert alert["source"] == {"path": str(program), "line": 9, "function": "<module>"}
     steps = session.request("graphdebugSteps")["steps"]
     assert [step["alerts"] for step in steps] == [0, 0, 1]
+    assert session.request("graphdebugAlerts") == {"alerts": [alert], "total": 1}
+    assert session.request("graphdebugAlerts", start=1, count=5)["alerts"] == []

@@ -15,8 +15,6 @@ from support.markers import line, program
 
 pytestmark = pytest.mark.frameworks
 
-needs_cuda = pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="needs a GPU")
-
 MLP = program("torch_mlp.py")
 STOPS = program("autograd_stops.py")
 
@@ -24,7 +22,7 @@ BACKWARD, OVER = "Backward", "Backward over"
 """What ``description`` says of a stop at a Node, and of one after the last."""
 
 GRADIENTS = (
-    "__import__('hashlib').sha1(b''.join(g.detach().contiguous().cpu().numpy().tobytes() "
+    "__import__('hashlib').sha1(b''.join(g.detach().contiguous().numpy().tobytes() "
     "for g in grad_outputs if g is not None)).hexdigest()[:16]"
 )
 
@@ -74,14 +72,7 @@ def next_in_backward(session: Session) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "torch_mlp.py",
-        "torch_cnn.py",
-        "torch_transformer.py",
-        "torch_autograd.py",
-        pytest.param("torch_cuda.py", marks=needs_cuda),
-    ],
+    "name", ["torch_mlp.py", "torch_cnn.py", "torch_transformer.py", "torch_autograd.py"]
 )
 def test_log_points_speak_at_every_node_with_its_gradients(
     start: Start, tmp_path: Path, name: str

@@ -66,6 +66,25 @@ def test_step_events_come_ten_times_a_second_and_the_last_one_always(stopped: Se
     assert all(later - earlier > 0.08 for earlier, later in itertools.pairwise(times))
 
 
+def test_the_steps_as_a_few_points(stopped: Session) -> None:
+    steps = stopped.request("graphdebugSteps")["steps"]
+    for arguments, width in (({}, 12), ({"points": 7}, 448), ({"begin": 5, "end": 25}, 1)):
+        body = stopped.request("graphdebugTimeline", **arguments)
+        points, begin = body["points"], arguments.get("begin", 0)
+        end = arguments.get("end", STEPS)
+        assert body["total"] == STEPS and len(points) <= arguments.get("points", 256)
+        assert {point["end"] - point["begin"] for point in points[:-1]} == {width}
+        assert [point["begin"] for point in points] == list(range(begin, end, width))
+        assert points[-1]["end"] == end
+        for point in points:
+            part = steps[point["begin"] : point["end"]]
+            times = [step["durationNs"] for step in part]
+            assert (point["shortestNs"], point["longestNs"]) == (min(times), max(times))
+            assert abs(point["meanNs"] - sum(times) / len(times)) < 3  # rounded down twice
+            assert point["loss"] == part[-1]["loss"]
+    assert 0 < steps[-1]["loss"] < steps[0]["loss"]
+
+
 def test_nodes_can_be_filtered_and_paged(stopped: Session) -> None:
     ask = lambda **wanted: stopped.request("graphdebugNodes", step=STEPS - 1, **wanted)  # noqa: E731
     everything = ask()
@@ -78,6 +97,10 @@ def test_nodes_can_be_filtered_and_paged(stopped: Session) -> None:
     backward = ask(phase="backward", line=line(PATH, "forward"), path=PATH)["nodes"]
     assert "AddmmBackward0" in {node["name"] for node in backward}
     assert {node["forwardNode"] for node in backward} == {linear["index"]}
+    assert [node["opType"] for node in ask(text="LINEAR", device="cpu")["nodes"]] == [
+        "aten::linear"
+    ]
+    assert ask(device="cuda:0")["total"] == 0
     page = ask(start=1, count=2)
     assert page["nodes"] == everything["nodes"][1:3]
     assert page["total"] == everything["total"]

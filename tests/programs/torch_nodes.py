@@ -38,8 +38,9 @@ def loss_of(model, tokens):
 
 
 def watch(loss):
-    """Prints each Node that runs: its name, its gradients' shapes, and the line that made it."""
-    nodes, told = [loss.grad_fn], []
+    """Prints each Node that runs: its name, its gradients' shapes, the line that made it, and which
+    of those before it they come from."""
+    nodes, told, fed = [loss.grad_fn], [], {}
     for node in nodes:
         nodes += [n for n, _ in node.next_functions if n is not None and n not in nodes]
 
@@ -52,6 +53,9 @@ def watch(loss):
 
         def before(gradients):
             entry["inputs"] = [list(g.shape) for g in gradients if g is not None]
+            entry["from"] = sorted(fed.get(node, ()))
+            for following, _ in node.next_functions:
+                fed.setdefault(following, set()).add(len(told))
             told.append(entry)
 
         def after(outputs, gradients):

@@ -83,6 +83,12 @@ export interface Node {
    * @default []
    */
   iterations?: number[];
+  /**
+   * Indices, within the step, of the nodes whose outputs it took, as far as they are known; each
+   * once.
+   * @default []
+   */
+  inputNodes?: number[];
 }
 
 /** One optimizer step, session run, or call of a compiled function. */
@@ -125,6 +131,8 @@ export interface Step {
    * @default -1
    */
   detail?: number;
+  /** What backward was called on, where that is one number that could be read without waiting. */
+  loss?: Float;
 }
 
 /** Something that the user should know. */
@@ -242,6 +250,70 @@ export interface GraphdebugStepsResponse {
   total: number;
 }
 
+/** `graphdebugTimeline`: the steps from `begin` up to, not including, `end`, as a few points. */
+export interface GraphdebugTimelineArguments {
+  /**
+   * First index.
+   * @default 0
+   */
+  begin?: number;
+  /** One past the last index; all that there are where left out. */
+  end?: number;
+  /**
+   * How many points at most.
+   * @default 256
+   */
+  points?: number;
+}
+
+/** Steps that follow each other, drawn as one point. */
+export interface TimelinePoint {
+  /** Index of the first one. */
+  begin: number;
+  /** One past the index of the last one. */
+  end: number;
+  /** Wall time of the shortest one. */
+  shortestNs: number;
+  /** Wall time of the longest one. */
+  longestNs: number;
+  /** Their mean wall time. */
+  meanNs: number;
+  /**
+   * How many alerts they raised.
+   * @default 0
+   */
+  alerts?: number;
+  /** The last loss that is known of them. */
+  loss?: Float;
+}
+
+/** Answer to `graphdebugTimeline`. */
+export interface GraphdebugTimelineResponse {
+  /** In order; all but the last one stand for the same number of steps. */
+  points: TimelinePoint[];
+  /** How many steps there are. */
+  total: number;
+}
+
+/** `graphdebugAlerts`: the alerts of the session so far. */
+export interface GraphdebugAlertsArguments {
+  /**
+   * How many to skip.
+   * @default 0
+   */
+  start?: number;
+  /** How many to return at most. */
+  count?: number;
+}
+
+/** Answer to `graphdebugAlerts`. */
+export interface GraphdebugAlertsResponse {
+  /** In the order in which they came; the newest 10,000 are kept. */
+  alerts: Alert[];
+  /** How many are kept. */
+  total: number;
+}
+
 /** `graphdebugNodes`: the nodes of a step that pass every filter given. */
 export interface GraphdebugNodesArguments {
   /** Index of the step. */
@@ -259,6 +331,10 @@ export interface GraphdebugNodesArguments {
   path?: string;
   /** Only nodes made by this line. */
   line?: number;
+  /** Only nodes whose name or operation contains this, in small or capital letters. */
+  text?: string;
+  /** Only nodes that ran on this device. */
+  device?: string;
 }
 
 /** Answer to `graphdebugNodes`. */
@@ -379,6 +455,8 @@ export interface GraphdebugEvents {
 /** Custom DAP requests: arguments and answers. */
 export interface GraphdebugRequests {
   graphdebugSteps: { arguments: GraphdebugStepsArguments; response: GraphdebugStepsResponse };
+  graphdebugTimeline: { arguments: GraphdebugTimelineArguments; response: GraphdebugTimelineResponse };
+  graphdebugAlerts: { arguments: GraphdebugAlertsArguments; response: GraphdebugAlertsResponse };
   graphdebugNodes: { arguments: GraphdebugNodesArguments; response: GraphdebugNodesResponse };
   graphdebugNode: { arguments: GraphdebugNodeArguments; response: GraphdebugNodeResponse };
   graphdebugTensor: { arguments: GraphdebugTensorArguments; response: GraphdebugTensorResponse };

@@ -47,7 +47,15 @@ def test_the_seeds_loop_stops_at_the_boundary_with_its_ten_executions(
 def test_without_breakpoints_a_graph_is_described_once_and_without_values() -> None:
     seen = Observed("tf_seed.py", "v2")
     assert [len(event.nodes) for event in graphs(seen)] == [seen.steps[0].forward_nodes]
-    assert [node.outputs[0].value for node in seen.nodes_at(0, "add")] == [None] * 10
+    adds = seen.nodes_at(0, "add")
+    assert [node.outputs[0].value for node in adds] == [None] * 10
+    # Each takes, through the nodes of the loop, what the one before it made.
+    nodes, reached = seen.nodes(0), set[int]()
+    for node in nodes:
+        if node.index == adds[0].index or reached.intersection(node.input_nodes):
+            reached.add(node.index)
+    assert reached.issuperset(node.index for node in adds)
+    assert all(at < node.index for node in nodes for at in node.input_nodes)
     assert seen.bound[seen.line("add")].kind == "boundary"
     assert not seen.alerts
 

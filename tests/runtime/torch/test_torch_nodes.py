@@ -65,6 +65,28 @@ def test_every_autograd_node_is_linked_to_the_operation_that_made_it(
         assert len(by_type["aten::gru_cell", moment]) > 10
 
 
+def test_it_is_known_where_gradients_come_from(
+    nodes: tuple[Node, ...], told: list[dict[str, Any]]
+) -> None:
+    ran = [node for node in nodes if node.phase == "backward"]
+    begin = ran[0].index
+    assert [[at - begin for at in node.input_nodes] for node in ran] == [
+        entry["from"] for entry in told
+    ]
+
+
+def test_it_is_known_which_operations_inputs_come_from(nodes: tuple[Node, ...]) -> None:
+    made = {node.index: node.forward_node for node in nodes if node.phase == "backward"}
+    backward = {(made[at], made[node.index]) for node in nodes for at in node.input_nodes
+                if node.phase == "backward" and made[node.index] is not None}  # fmt: skip
+    forward = {(node.index, at) for node in nodes for at in node.input_nodes
+               if node.phase == "forward" and node.index in made.values()}  # fmt: skip
+    # What it wrote to is known in backward alone.
+    (written,) = (node.index for node in nodes if node.op_type == "torch::setitem")
+    assert {edge for edge in backward if edge[0] != edge[1] and written != edge[0]} == forward
+    assert len(forward) > 20
+
+
 def test_tensors_are_described(nodes: tuple[Node, ...]) -> None:
     embedding = next(node for node in nodes if node.op_type == "aten::embedding")
     tokens, weight = embedding.inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -218,6 +218,7 @@ def nodes(
 
     ``wanted`` are positions that are described beyond the limit too.
     """
+    places = {id(item): index for index, item in enumerate(found)}
     return [
         Node(
             index=index,
@@ -232,10 +233,15 @@ def nodes(
             source=item.source,
             duration_ns=item.duration_ns,
             iterations=item.iterations,
+            input_nodes=_ordered(places.get(id(made)) for made, _ in item.fed),
         )
         for index, item in enumerate(found)
         if index < limit or index in wanted
     ]
+
+
+def _ordered(places: Iterable[int | None]) -> tuple[int, ...]:
+    return tuple(sorted({place for place in places if place is not None}))
 
 
 def _outputs(execution: Execution, values: bool) -> tuple[Tensor, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphdebug.protocol.model import Node, Tensor
@@ -18,6 +18,9 @@ def nodes(graph: Any, lines: GraphLines, operations: Iterable[Any], device: str)
 
     ``device`` is where they run if they don't say so themselves.
     """
+    walked = list(_walk(graph, operations, "", "", ()))
+    # Operations are other objects each time that they are asked for.
+    places = {(function, operation.name): at for at, (function, _, operation) in enumerate(walked)}
     return [
         Node(
             index=index,
@@ -30,10 +33,18 @@ def nodes(graph: Any, lines: GraphLines, operations: Iterable[Any], device: str)
             inputs=tuple(_described(item, where) for item in operation.inputs),
             outputs=tuple(_described(item, where) for item in operation.outputs),
             source=lines.source(graph, (function, operation.name)),
+            input_nodes=_makers(function, operation, places),
         )
-        for index, (function, name, operation) in enumerate(_walk(graph, operations, "", "", ()))
+        for index, (function, name, operation) in enumerate(walked)
         for where in [short_device(operation.device) or device]
     ]
+
+
+def _makers(
+    function: str, operation: Any, places: Mapping[tuple[str, str], int]
+) -> tuple[int, ...]:
+    made = {places.get((function, item.op.name)) for item in operation.inputs}
+    return tuple(sorted(place for place in made if place is not None))
 
 
 def devices(built: Sequence[Node]) -> tuple[str, ...]:

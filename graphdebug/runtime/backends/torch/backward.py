@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from graphdebug.protocol.model import Source
-from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch import finite, modes
 from graphdebug.runtime.backends.torch.backward_stops import StoppingPass
 from graphdebug.runtime.backends.torch.gradient_watch import GradientWatch, feeds, risky
 from graphdebug.runtime.backends.torch.gradients import Gradients
@@ -78,6 +78,8 @@ class _Run:
             fresh = now() > pending.seq and not pending.differentiated
             if fresh or comes_round(pending.place, self._place):
                 trail.close_pending()
+        if len(outputs) == 1 and isinstance(outputs[0], torch.Tensor) and not trail.in_backward:
+            trail.loss = finite.number(outputs[0])
         if trail.level >= NODES:
             clean = trail.watch.entered(outputs)
             self._follow(outputs, inputs or (), clean)
@@ -168,16 +170,22 @@ class _Watch:
         )
         event.compiled = any(node.name.startswith("CompiledFunction") for node in event.nodes)
         self._done: list[list[Any]] = []
+        places = {node: at for at, node in enumerate(nodes)}
+        self._feeds = [
+            [places[following] for following, _ in node.next_functions if following in places]
+            for node in nodes
+        ]
+        """Of each node, by place in ``nodes``: which ones its gradients go to."""
         self.values: list[Any] | None = [] if trail.level == VALUES else None
         self._handles: list[Any] = []
 
     def put_on(self, nodes: list[Any]) -> None:
         """Hook them."""
-        for node, facts in zip(nodes, self.event.nodes, strict=True):
-            before, after = self._hooks(*facts)
+        for at, (node, facts) in enumerate(zip(nodes, self.event.nodes, strict=True)):
+            before, after = self._hooks(at, *facts)
             self._handles += (node.register_prehook(before), node.register_hook(after))
 
-    def _hooks(self, name: str, seq: int, code: Any) -> tuple[Any, Any]:
+    def _hooks(self, node: int, name: str, seq: int, code: Any) -> tuple[Any, Any]:
         trail, base = self._trail, self._trail.base
         running: list[list[Any]] = []
 
@@ -188,7 +196,7 @@ class _Watch:
                 begin = now() - base
                 if self._done:  # the engine itself makes Nodes where it adds gradients up
                     self._done[-1][6] = begin
-                entry = [name, seq, infos(gradients), (), clock(), begin, None, code]
+                entry = [name, seq, infos(gradients), (), clock(), begin, None, code, node]
                 self._done.append(entry)
                 running.append(entry)
                 if self.values is not None:
@@ -206,7 +214,7 @@ class _Watch:
                 entry[4] = clock() - entry[4]
                 entry[3], entry[6] = infos(outputs), now() - base
                 if self.values is not None:
-                    place = entry[8]
+                    place = entry[9]
                     self.values[place] = (self.values[place][0], read(outputs))
             except Exception as error:
                 trail.backend.fail("a backward node", error)
@@ -220,16 +228,20 @@ class _Watch:
         self._handles.clear()
         if self._done and self._done[-1][6] is not None:
             self._done[-1][6] = now() - self._trail.base
-        self.event.executed = tuple(_executed(entry) for entry in self._done)
+        self.event.executed = tuple(self._executed())
         if keep:
             self._trail.remember(self._parent, self._key, self.event)
 
-
-def _executed(entry: list[Any]) -> Executed:
-    name, seq, inputs, outputs, ns, seq_from, seq_to, code = entry[:8]
-    if seq_to is None:  # it raised
-        ns, seq_to = 0, seq_from
-    return Executed(name, seq, inputs, outputs, ns, seq_from, seq_to, code)
+    def _executed(self) -> Iterator[Executed]:
+        fed: dict[int, list[int]] = {}
+        for at, entry in enumerate(self._done):
+            name, seq, inputs, outputs, ns, seq_from, seq_to, code, node = entry[:9]
+            if seq_to is None:  # it raised
+                ns, seq_to = 0, seq_from
+            taken = tuple(fed.get(node, ()))
+            yield Executed(name, seq, inputs, outputs, ns, seq_from, seq_to, code, taken)
+            for following in set(self._feeds[node]):
+                fed.setdefault(following, []).append(at)
 
 
 def _walk(outputs: Any, base: int) -> tuple[list[Any], tuple[int, ...]]:

@@ -35,9 +35,11 @@ class _Description:
             if isinstance(event, Op):
                 nodes.append(self._op(len(nodes), event, kept))
             elif isinstance(event, Pass):
+                begin = len(nodes)
                 for turn, executed in enumerate(event.executed):
                     of_turn = kept[turn] if kept else None
-                    nodes.append(self._executed(len(nodes), executed, of_turn))
+                    taken = tuple(begin + each for each in executed.taken)
+                    nodes.append(self._executed(len(nodes), executed, of_turn, taken))
         self.nodes = tuple(nodes)
 
     def _op(self, index: int, op: Op, values: Values | None) -> Node:
@@ -53,9 +55,16 @@ class _Description:
             outputs=_tensors(op.outputs, values and values[1]),
             source=self._makers.all[index].source,
             duration_ns=op.ns,
+            input_nodes=self._made(op.taken),
         )
 
-    def _executed(self, index: int, executed: Executed, values: Values | None) -> Node:
+    def _made(self, taken: Sequence[int]) -> tuple[int, ...]:
+        found = {self._makers.index(seq) for seq in taken}
+        return tuple(sorted(index for index in found if index is not None))
+
+    def _executed(
+        self, index: int, executed: Executed, values: Values | None, taken: tuple[int, ...]
+    ) -> Node:
         maker = self._makers.index(executed.seq)
         return Node(
             index=index,
@@ -70,6 +79,7 @@ class _Description:
             source=self._makers.all[index].source,
             duration_ns=executed.ns,
             forward_node=maker,
+            input_nodes=taken,
         )
 
     def _iteration(self, key: Any) -> int:

@@ -125,6 +125,17 @@ def is_zero(tensor: Any) -> bool:
         return bool(asked(tensor) and tensor.numel() == 1 and _item(tensor) == 0)
 
 
+def number(tensor: Any) -> float | None:
+    """What a tensor of one number holds; None where it is no such, or that would be waited for."""
+    with _C.DisableTorchFunction():
+        try:
+            if not idle() or not asked(tensor) or tensor.numel() != 1 or tensor.is_complex():
+                return None
+            return float(_item(tensor))
+        except RuntimeError:  # it has no numbers now
+            return None
+
+
 def all_zero(tensor: Any) -> bool:
     """Whether a tensor whose numbers can be asked about holds nothing but zeros."""
     with _C.DisableTorchFunction():

@@ -60,10 +60,13 @@ def joined(graphs: Sequence[Graph]) -> tuple[Node, ...]:
     nodes: list[Node] = []
     seen: dict[tuple[int, int], int] = {}
     for graph in graphs:
+        begin = len(nodes)
         for node in graph.nodes:
             key = graph.number, node.index
             seen[key] = seen.get(key, -1) + 1
-            nodes.append(replace(node, index=len(nodes), iteration=seen[key]))
+            taken = tuple(begin + place for place in node.input_nodes)
+            index, turn = len(nodes), seen[key]
+            nodes.append(replace(node, index=index, iteration=turn, input_nodes=taken))
     return tuple(nodes)
 
 
@@ -80,6 +83,7 @@ def of_fx(module: Any, maker: str, codes: Iterable[CodeType] = ()) -> Graph:
 
 def _add_fx(module: Any, graph: Graph, unused: set[int], around: tuple[Source, ...]) -> None:
     dead: set[Any] = set()
+    places: dict[Any, int] = {}
     for item in reversed(list(module.graph.nodes)):
         if item.op in _RUNS and not item.is_impure() and all(user in dead for user in item.users):
             dead.add(item)
@@ -89,7 +93,9 @@ def _add_fx(module: Any, graph: Graph, unused: set[int], around: tuple[Source, .
         sources = _fx_sources(item) or around
         if item in dead:
             unused.add(len(graph.nodes))
-        _add(graph, _fx_node(module, item, len(graph.nodes), sources), sources)
+        taken = _ordered(places.get(argument) for argument in item.all_input_nodes)
+        places[item] = len(graph.nodes)
+        _add(graph, _fx_node(module, item, len(graph.nodes), sources, taken), sources)
         for argument in item.all_input_nodes:
             inner = (
                 getattr(module, str(argument.target), None) if argument.op == "get_attr" else None
@@ -120,7 +126,13 @@ def _fx_sources(item: Any) -> tuple[Source, ...]:
     )
 
 
-def _fx_node(module: Any, item: Any, index: int, sources: Sequence[Source]) -> Node:
+def _ordered(places: Iterable[int | None]) -> tuple[int, ...]:
+    return tuple(sorted({place for place in places if place is not None}))
+
+
+def _fx_node(
+    module: Any, item: Any, index: int, sources: Sequence[Source], taken: tuple[int, ...]
+) -> Node:
     inputs = [tensor for argument in item.all_input_nodes for tensor in _examples(argument)]
     outputs = list(_examples(item))
     return Node(
@@ -134,6 +146,7 @@ def _fx_node(module: Any, item: Any, index: int, sources: Sequence[Source]) -> N
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         source=sources[-1] if sources else None,
+        input_nodes=taken,
     )
 
 
@@ -176,7 +189,7 @@ def of_script(graph: Any, maker: str) -> Graph:
     torch._C._jit_pass_inline(inlined)
     made = Graph([], {}, maker=maker)
     _add_calls(graph, made)
-    _add_script(inlined.nodes(), made)
+    _add_script(inlined.nodes(), made, {})
     return made
 
 
@@ -188,13 +201,16 @@ def _add_calls(graph: Any, made: Graph) -> None:
                 made.lines.setdefault((source.path, source.line), [])
 
 
-def _add_script(items: Iterable[Any], made: Graph) -> None:
+def _add_script(items: Iterable[Any], made: Graph, places: dict[str, int]) -> None:
+    """``places`` tells which node makes a value, by the value's name."""
     for item in items:
         sources = _script_sources(item)
         if item.kind() not in _SILENT:
-            _add(made, _script_node(item, len(made.nodes), sources), sources[:1])
+            taken = _ordered(places.get(value.debugName()) for value in item.inputs())
+            places.update((value.debugName(), len(made.nodes)) for value in item.outputs())
+            _add(made, _script_node(item, len(made.nodes), sources, taken), sources[:1])
         for block in item.blocks():
-            _add_script(block.nodes(), made)
+            _add_script(block.nodes(), made, places)
 
 
 def _script_sources(item: Any) -> tuple[Source, ...]:
@@ -207,7 +223,7 @@ def _script_sources(item: Any) -> tuple[Source, ...]:
     return tuple(found)
 
 
-def _script_node(item: Any, index: int, sources: Sequence[Source]) -> Node:
+def _script_node(item: Any, index: int, sources: Sequence[Source], taken: tuple[int, ...]) -> Node:
     outputs = tuple(_typed(value.type()) for value in item.outputs() if _is_tensor(value))
     inputs = tuple(_typed(value.type()) for value in item.inputs() if _is_tensor(value))
     kind = item.kind()
@@ -222,6 +238,7 @@ def _script_node(item: Any, index: int, sources: Sequence[Source]) -> Node:
         inputs=inputs,
         outputs=outputs,
         source=sources[0] if sources else None,
+        input_nodes=taken,
     )
 
 

@@ -110,6 +110,7 @@ class Op(Event):
         "plain",
         "seq_from",
         "seq_to",
+        "taken",
         "watch",
     )
 
@@ -130,6 +131,8 @@ class Op(Event):
     seq_to: int
     """The sequence numbers of the autograd Nodes that it made, counted from the step's first."""
     inputs: tuple[TensorInfo, ...]
+    taken: tuple[int, ...]
+    """The sequence numbers of the Nodes that its inputs came from, as ``seq_from`` counts."""
     outputs: tuple[TensorInfo, ...]
     kind: type
     """The type of its result."""
@@ -156,6 +159,8 @@ class Executed(NamedTuple):
     """The Nodes that it made, where the backward pass is differentiated in turn."""
     forward_code: CodeType | None
     """The code of ``forward``, of a custom Function's Node."""
+    taken: tuple[int, ...] = ()
+    """Which of the pass's Nodes, in order of execution, its inputs came from."""
 
 
 class NodeFacts(NamedTuple):
@@ -230,6 +235,19 @@ def tensors(value: Any, depth: int = 3) -> Iterator[Any]:
     elif depth and isinstance(value, (tuple, list)):
         for item in value:
             yield from tensors(item, depth - 1)
+
+
+def made_by(value: Any, base: int, end: int) -> tuple[int, ...]:
+    """The sequence numbers, from ``base`` on, of the Nodes before ``end`` that made these tensors."""
+    found = set()
+    with torch._C.DisableTorchFunction():
+        for tensor in tensors(value):
+            # Asking a view that was written to would make a Node.
+            if tensor.requires_grad and not (tensor._is_view() and tensor._version):
+                node = tensor.grad_fn
+                if node is not None and base <= node._sequence_nr() < end:
+                    found.add(node._sequence_nr() - base)
+    return tuple(sorted(found))
 
 
 def infos(value: Any) -> tuple[TensorInfo, ...]:

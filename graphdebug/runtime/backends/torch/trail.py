@@ -37,7 +37,15 @@ from graphdebug.runtime.backends.torch.positions import (
     position,
 )
 from graphdebug.runtime.backends.torch.raised import Raised
-from graphdebug.runtime.backends.torch.records import COMPILED, Event, Op, Totals, infos, tensors
+from graphdebug.runtime.backends.torch.records import (
+    COMPILED,
+    Event,
+    Op,
+    Totals,
+    infos,
+    made_by,
+    tensors,
+)
 from graphdebug.runtime.backends.torch.watch import Watch
 from graphdebug.runtime.backends.torch.watch import level as level_of
 from graphdebug.runtime.frames import source_at
@@ -134,6 +142,8 @@ class Trail:
         self.after_backward = False
         self.aside: Aside | None = None
         self.raised: Raised | None = None
+        self.loss: float | None = None
+        """What backward was called on in this step."""
         self.closed: tuple[str, Source | None] | None = None
         self.watch = Watch(self)
         self.broadcasts = Broadcasts(self)
@@ -253,6 +263,7 @@ class Trail:
             op.op_type = COMPILED if func is COMPILED else naming.op_type(name)
             op.code, op.lasti, op.seq_from, op.seq_to = code, lasti, seq_from, seq_to
             op.around = self._around(frame, seq_from)
+            op.taken = made_by(given, self.base, seqs[0])
             op.inputs, op.outputs, op.kind, op.hops = inputs, outputs, type(result), hops
             op.plain = all(type(item) in PLAIN for item in tensors((*given, result)))
             op.phase = self._phase(seq_to > seq_from)
@@ -312,6 +323,7 @@ class Trail:
             forward_nodes=totals.forward,
             backward_nodes=totals.backward,
             devices=totals.devices,
+            loss=self.loss,
         )
         if graph is not None:
             self.ended.append(Ended(index, graph, at, values))
@@ -329,7 +341,7 @@ class Trail:
         if self._grown > EVENTS_LIMIT:
             self.root, self._grown = Event(None), 0
         self.at, self.values = self.root, []
-        self.pending = self.place = self.loop = None
+        self.pending = self.place = self.loop = self.loss = None
         self.after_backward = self.in_body = False
         self.level = self.wanted
         self.partial = self.level >= NODES and not self.on
