@@ -25,7 +25,7 @@ debugAdapterPath debugAdapterPython debugLauncherPath debugLauncherPython debugO
 django env envFile flask gevent guiEventLoop host jinja justMyCode linuxAttachPreferLldb listen
 logToFile module name noDebug onTerminate pathMappings port processId processName program purpose
 pyramid python pythonArgs pythonPath qt redirectOutput request restart rules showReturnValue
-steppingResumesAllThreads stopOnEntry subProcess subProcessId sudo terminalQuoteCharacter type
+steppingResumesAllThreads stopOnEntry subProcess subProcessId endpoint sudo terminalQuoteCharacter type
 variablePresentation internalConsoleOptions postDebugTask preLaunchTask presentation debugServer
 breakpointConfiguration clientOS pathFormat linux osx windows serverReadyAction
 suppressMultipleSessionWarning workspaceFolder maxExceptionStackFrames isOutputRedirected
@@ -111,6 +111,15 @@ def _check_syntax(path: str) -> None:
         raise BadConfiguration(f'"{path}" can\'t be run: {error}') from None
     except OSError:
         pass  # the interpreter says it better
+
+
+_ADDRESSES = frozenset({"connect", "host", "port", "processId", "subProcessId", "endpoint"})
+
+
+def for_job(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of an attach to a job, whose debugpy comes to the adapter, wherever the job runs."""
+    passed = {key: value for key, value in arguments.items() if key not in _ADDRESSES}
+    return {**passed, "listen": {"host": "127.0.0.1", "port": 0}}
 
 
 def for_debugpy(arguments: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import importlib
 import os
 from typing import Any
 
+from graphdebug.adapter.attaching import Attaching
 from graphdebug.adapter.bindings import Bindings
 from graphdebug.adapter.data_breakpoints import DataBreakpoints
 from graphdebug.adapter.exceptions import Exceptions
@@ -22,45 +23,47 @@ from graphdebug.adapter.session import Session
 from graphdebug.adapter.stops import Stops
 from graphdebug.adapter.unanswered import Unanswered
 from graphdebug.adapter.upstream import Upstream
-from graphdebug.observation.answers import Answers
 from graphdebug.observation.breakpoints import Breakpoints
-from graphdebug.observation.observers import Observers
-from graphdebug.observation.runtimes import Observer, Runtime, Runtimes
-from graphdebug.observation.steps import Steps
+from graphdebug.observation.job import Debugging, Job
+from graphdebug.observation.runtimes import Runtime
 from graphdebug.protocol import runtime as messages
+from graphdebug.protocol.dap import Configuration
 from graphdebug.transport.connections import Connection
 from graphdebug.transport.framing import Message
 
 
-class DebugAdapter(Observer):
+class DebugAdapter(Debugging):
     """One client's session, and what the runtimes say in it."""
 
-    def __init__(self, client: Connection, upstream: Upstream) -> None:
+    def __init__(self, client: Connection, upstream: Upstream, job: Job | None = None) -> None:
+        """With a ``job`` the client attaches to it; else the session launches one of its own."""
         self.session = Session(client, upstream)
-        self._steps = Steps()
+        self._attaches = job is not None
+        self._job = job or Job(Configuration())
+        self._runtimes, steps = self._job.runtimes, self._job.steps
         self._breakpoints = Breakpoints()
-        self._runtimes = Runtimes(self)
         self._lifecycle = Lifecycle(
-            self.session, self._runtimes, self._breakpoints, self._let_observe
+            self.session,
+            self._runtimes,
+            self._breakpoints,
+            self._let_observe,
+            has_job=self._attaches,
         )
+        self._attaching = Attaching(self.session, self._job)
         self._filters = Filters(self.session, self._configure)
         self._functions = FunctionBreakpoints(
             self.session, self._configure, lambda: self._breakpoints.observed
         )
         self._bindings = Bindings(self.session, self._breakpoints, self._runtimes)
-        answers = Answers(
-            self._steps, self._runtimes, lambda: self._lifecycle.configuration.capture
-        )
-        self._observers = Observers(answers)
-        self._records = Records(self.session, self._steps, answers, self._tell)
+        self._records = Records(self.session, steps, self._job.answers)
         remembered = Remembered(self.session)
         exceptions = Exceptions(self.session, self._records)
-        live = LiveStops(self.session, self._records, self._runtimes, self._steps)
+        live = LiveStops(self.session, self._records, self._runtimes, steps)
         self._stops = Stops(
             self.session,
             self._breakpoints,
             self._runtimes,
-            self._steps,
+            steps,
             remembered,
             exceptions,
             live,
@@ -83,6 +86,7 @@ class DebugAdapter(Observer):
             replay,
             self._node_stops,
             self._lifecycle,
+            *([self._attaching] if self._attaches else []),
             self._bindings,
             self._data_breakpoints,
             self._filters,
@@ -97,12 +101,13 @@ class DebugAdapter(Observer):
     async def run(self) -> int:
         """Until the session is over; the exit code."""
         self.session.start(self._warm_up())
+        self._job.debugging = self
         try:
-            await self._runtimes.start()
+            if not self._attaches:
+                await self._runtimes.start()
             await self.session.run()
         finally:
-            await self._observers.close()
-            await self._runtimes.close()
+            await (self._job.undebug() if self._attaches else self._job.close())
         return self.session.exit_code
 
     async def _warm_up(self) -> None:
@@ -111,22 +116,21 @@ class DebugAdapter(Observer):
 
     async def _let_observe(self, program: str) -> None:
         """The program has started: other programs of this user may look at it."""
+        if self._attaches:
+            return
         try:
-            await self._observers.open(
+            await self._job.observers.open(
                 "debug", os.getpid(), program, self._lifecycle.cwd, self._lifecycle.started
             )
         except OSError as error:
             self.session.output(f"language servers can't find this session: {error}")
 
-    def _tell(self, event: str, body: dict[str, Any]) -> None:
-        """An event for the client and for those who look on."""
-        self.session.event(event, body)
-        self._observers.tell(event, body)
-
     async def terminated_event(self, event: Message) -> None:
         """The program is over: what it still had to say comes first."""
-        await self._runtimes.drained(1.0)
+        if not self._attaches:
+            await self._runtimes.drained(1.0)
         self._records.flush()
+        self._job.flush()
         self.session.to_client(event)
 
     def configuration(self) -> messages.ConfigureArguments:
@@ -138,14 +142,11 @@ class DebugAdapter(Observer):
         )
 
     async def _configure(self) -> None:
-        """Tell the runtimes that are here what they are told when they come."""
-        await self._runtimes.tell("configure", self.configuration())
+        await self._job.configure()
 
     def received(self, runtime: Runtime, event: Any) -> None:
-        if isinstance(event, messages.GraphEvent):
-            self._steps.add_graph(runtime.number, event)
-        elif isinstance(event, messages.StepEvent):
-            self._records.step(runtime, event)
+        if isinstance(event, messages.StepEvent):
+            self._records.step(event.step)
         elif isinstance(event, messages.BoundaryEvent):
             self._records.flush()
             self._stops.boundary(runtime, event)
@@ -156,13 +157,15 @@ class DebugAdapter(Observer):
         elif isinstance(event, messages.BackwardEvent):
             self._bindings.run_backward(event)
         elif isinstance(event, messages.AlertEvent):
-            self._records.alert(runtime, event)
+            self._records.alert(event.alert)
         elif isinstance(event, messages.DroppedEvent):
             self._records.dropped()
         elif isinstance(event, messages.DataBreakpointEvent):
             self._data_breakpoints.changed(event)
         elif isinstance(event, messages.PublishedEvent):
             self._records.published(event)
+        elif isinstance(event, messages.UndebuggedEvent):
+            self._attaching.failed(event.message)
         elif isinstance(event, messages.LogEvent):
             self.session.event(
                 "output",

@@ -39,8 +39,13 @@ class Lifecycle:
         runtimes: Runtimes,
         breakpoints: Breakpoints,
         running: Callable[[str], Coroutine[Any, Any, None]],
+        has_job: bool = False,
     ) -> None:
-        """``running`` is called with the program's name once it has started."""
+        """``running`` is called with the program's name once it has started.
+
+        ``has_job``: the client attaches to a job whose runtimes are here.
+        """
+        self._has_job = has_job
         self._session = session
         self._runtimes = runtimes
         self._breakpoints = breakpoints
@@ -57,6 +62,10 @@ class Lifecycle:
     def launch_request(self, request: Message) -> None:
         """Check what can be checked, and let the runtime travel in the environment."""
         arguments = request.get("arguments") or {}
+        if self._has_job:
+            return self._session.fail(
+                request, 'this is a job that runs: "request" has to be "attach"'
+            )
         try:
             self.configuration = configuration.parse(arguments)
             configuration.check_types(arguments)
@@ -85,7 +94,10 @@ class Lifecycle:
         self.just_my_code = bool(arguments.get("justMyCode", True))
         self._name_unknown(arguments)
         self.started = time.time()
-        self._breakpoints.observed = False
+        if self._has_job:
+            arguments = configuration.for_job(arguments)
+        else:
+            self._breakpoints.observed = False
         return self._session.forward(request, arguments=configuration.for_debugpy(arguments, {}))
 
     def process_event(self, event: Message) -> None:

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from graphdebug.adapter.session import Session
 from graphdebug.observation.answers import Answers, Refused
-from graphdebug.observation.runtimes import Runtime
-from graphdebug.observation.step_events import StepEvents, Tell
+from graphdebug.observation.step_events import StepEvents
 from graphdebug.observation.steps import Steps, UnknownStep
 from graphdebug.protocol import dap
 from graphdebug.protocol import runtime as messages
+from graphdebug.protocol.model import Alert, Step
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.framing import Message
 
@@ -23,33 +23,33 @@ T = TypeVar("T")
 class Records:
     """The custom requests and events of the Contract."""
 
-    def __init__(self, session: Session, steps: Steps, answers: Answers, tell: Tell) -> None:
+    def __init__(self, session: Session, steps: Steps, answers: Answers) -> None:
         self._session = session
         self._steps = steps
         self._answers = answers
-        self._tell = tell
-        self._events = StepEvents(tell)
+        self._events = StepEvents(session.event)
         self._keys = itertools.count()
         self._published: dict[str, asyncio.Future[messages.PublishedEvent]] = {}
 
     # From the runtimes
 
-    def step(self, runtime: Runtime, event: messages.StepEvent) -> None:
+    def step(self, step: Step) -> None:
         """A step came: the client hears of the newest, ten times a second at most."""
-        self._events.add(self._steps.add(runtime.number, event.step, event.graph))
+        self._events.add(step)
 
     def flush(self) -> None:
         """Tell of the last step now."""
         self._events.flush()
 
-    def alert(self, runtime: Runtime, event: messages.AlertEvent) -> None:
+    def alert(self, alert: Alert) -> None:
         """An alert came."""
-        alert = self._steps.add_alert(runtime.number, event.alert)
-        self._tell("graphdebugAlert", to_wire(dap.GraphdebugAlertEvent(alert)))
+        self._session.event("graphdebugAlert", to_wire(dap.GraphdebugAlertEvent(alert)))
 
     def dropped(self) -> None:
         """A runtime had to drop records."""
-        self._tell("graphdebugDropped", to_wire(dap.GraphdebugDroppedEvent(self._answers.dropped)))
+        self._session.event(
+            "graphdebugDropped", to_wire(dap.GraphdebugDroppedEvent(self._answers.dropped))
+        )
 
     def published(self, event: messages.PublishedEvent) -> None:
         """The result of an expression of ours came."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from graphdebug.adapter.upstream import Upstream
 from graphdebug.transport.connections import Connection
+
+if TYPE_CHECKING:
+    from graphdebug.observation.job import Job
 
 
 async def serve(client: Connection, options: Sequence[str], leave_endpoints: bool) -> int:
@@ -15,3 +19,11 @@ async def serve(client: Connection, options: Sequence[str], leave_endpoints: boo
     from graphdebug.adapter.debug_adapter import DebugAdapter
 
     return await DebugAdapter(client, upstream).run()
+
+
+async def serve_job(client: Connection, job: Job) -> None:
+    """Run one session of a client that attaches to a job, until it leaves or the program ends."""
+    upstream = await Upstream.start_guarded()
+    from graphdebug.adapter.debug_adapter import DebugAdapter
+
+    await DebugAdapter(client, upstream, job).run()

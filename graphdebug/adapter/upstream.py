@@ -9,10 +9,14 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphdebug.observation.debuggees import Tokens
 from graphdebug.transport.connections import Connection, Fault, StreamConnection
 from graphdebug.transport.framing import Message
 
 Answered = Callable[[Message], None]
+
+TOKENS_VARIABLE = "GRAPHDEBUG_DEBUGPY_TOKENS"
+"""Carries ``Tokens`` to the process of ours that runs debugpy's adapter, with a space between."""
 
 EXIT_SECONDS = 2.0
 """How long debugpy's adapter may take to end once its stdin is closed."""
@@ -26,8 +30,12 @@ class Upstream:
     a message may ask on.
     """
 
-    def __init__(self, connection: Connection, process: Process | None) -> None:
+    def __init__(
+        self, connection: Connection, process: Process | None, tokens: Tokens | None = None
+    ) -> None:
         self._connection = connection
+        self.tokens = tokens or Tokens()
+        """What a debuggee that comes to ``attach`` with ``listen`` needs; see ``start_guarded``."""
         self.process = process
         self._seq = 0
         self._pending: dict[int, tuple[str, Answered]] = {}
@@ -49,6 +57,22 @@ class Upstream:
         )  # fmt: skip
         assert process.stdin is not None and process.stdout is not None
         return cls(StreamConnection(process.stdout, process.stdin), process)
+
+    @classmethod
+    async def start_guarded(cls) -> Upstream:
+        """Start one whose port for debuggees lets nobody in without ``tokens``.
+
+        debugpy's own asks for none where it is told to ``listen``.
+        """
+        tokens = Tokens()
+        environment = {**os.environ, TOKENS_VARIABLE: f"{tokens.ours} {tokens.theirs}"}
+        environment.pop("DEBUGPY_ADAPTER_ENDPOINTS", None)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "graphdebug.adapter.guarded",
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment,
+        )  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+        return cls(StreamConnection(process.stdout, process.stdin), process, tokens)
 
     @property
     def busy(self) -> bool:

@@ -11,8 +11,10 @@ import tempfile
 from abc import ABC, abstractmethod
 from typing import Any
 
+from graphdebug.observation.debuggees import Debuggees, Tokens
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.hub import DEBUGGEE
 from graphdebug.protocol.model import Backend, Rank
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.connections import Fault, StreamConnection
@@ -101,6 +103,7 @@ class Runtimes:
         self._token = new_token()
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Future[Any]] = set()
+        self._debuggees = Debuggees(self._token)
         self.all: list[Runtime] = []
         self.here: list[Runtime] = []
 
@@ -143,6 +146,13 @@ class Runtimes:
         if self._serving:
             await asyncio.wait(self._serving, timeout=seconds)
 
+    async def debug(self, runtime: Runtime, port: int, tokens: Tokens) -> bool:
+        """Have debugpy connect from a process to what listens at a loopback port; if it was asked."""
+        return await runtime.request(
+            "debug",
+            messages.DebugArguments(self._debuggees.expect(port), tokens.ours, tokens.theirs),
+        )
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -151,6 +161,9 @@ class Runtimes:
         runtime = Runtime(len(self.all), connection)
         try:
             async for message in connection.messages():
+                if isinstance(message, dict) and message.get("event") == DEBUGGEE:
+                    await self._debuggees.serve(message, reader, writer)
+                    break
                 if isinstance(message, Fault):
                     if message.fatal or runtime.hello is None:
                         break

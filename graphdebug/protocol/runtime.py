@@ -34,6 +34,12 @@ class Invitation:
     """What to record until the observer says otherwise."""
     explain: bool = False
     """Whether an error that ends the program is explained at the end of its traceback."""
+    attachable: bool = False
+    """Whether clients come and go: every Python process comes, and stays when nobody looks."""
+    wait: bool = False
+    """Whether the program waits, before its first line, until a client has attached."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate of a ``tls:`` endpoint, in hexadecimal."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,35 @@ class DetachArguments:
 
 
 @dataclass(frozen=True)
+class DebugArguments:
+    """``debug``: a client comes: import debugpy, and let it come to the observer over a connection of
+    its own (``protocol.hub``, ``debuggee``). Answered at once."""
+
+    key: str
+    """Names that connection."""
+    ours: str
+    """Token that debugpy shows."""
+    theirs: str
+    """Token that debugpy wants to be shown."""
+
+
+@dataclass(frozen=True)
+class UndebugArguments:
+    """``undebug``: the client has gone: let stopped threads go on, and take debugpy out. Answered when
+    nothing is traced any more."""
+
+
+@dataclass(frozen=True)
+class GoArguments:
+    """``go``: who waits for a client need wait no more."""
+
+
+@dataclass(frozen=True)
+class ReportArguments:
+    """``report``: a ``report`` event comes before the answer."""
+
+
+@dataclass(frozen=True)
 class HelloEvent:
     """``hello``: the runtime's first message."""
 
@@ -164,6 +199,12 @@ class HelloEvent:
     """From the launcher's environment; 0 where there is none."""
     version: str
     """graphdebug's version."""
+    world_size: int = 0
+    """How many ranks the job has; 0 for a process that is none of them, such as a launcher."""
+    host: str = ""
+    """Where it runs."""
+    command: str = ""
+    """What the interpreter was started with, for a person to read."""
 
 
 @dataclass(frozen=True)
@@ -358,6 +399,40 @@ class PublishedEvent:
     """Why there is no result."""
 
 
+@dataclass(frozen=True)
+class Memory:
+    """How much memory a process holds on a device."""
+
+    device: str
+    """The framework's string; ``process`` for what is resident of the process itself."""
+    bytes: int
+    """Now."""
+    peak: int = 0
+    """The most there was; 0 where that isn't known."""
+
+
+@dataclass(frozen=True)
+class ReportEvent:
+    """``report``: how the process stands, recorded or not."""
+
+    steps: int
+    """Optimizer steps and calls of graphs since it began."""
+    devices: tuple[str, ...] = ()
+    """Devices that it holds memory on."""
+    memory: tuple[Memory, ...] = ()
+    """By device."""
+
+
+@dataclass(frozen=True)
+class UndebuggedEvent:
+    """``undebugged``: debugpy, which was asked for, can't come."""
+
+    key: str
+    """What ``debug`` named it."""
+    message: str
+    """Why."""
+
+
 EVENTS: dict[str, type] = {
     "hello": HelloEvent,
     "backend": BackendEvent,
@@ -372,6 +447,8 @@ EVENTS: dict[str, type] = {
     "log": LogEvent,
     "dataBreakpoint": DataBreakpointEvent,
     "published": PublishedEvent,
+    "report": ReportEvent,
+    "undebugged": UndebuggedEvent,
 }
 """Event names and the dataclasses of their bodies."""
 
@@ -384,5 +461,9 @@ REQUESTS: dict[str, type] = {
     "nodeStop": NodeStopArguments,
     "setDataBreakpoints": SetDataBreakpointsArguments,
     "detach": DetachArguments,
+    "debug": DebugArguments,
+    "undebug": UndebugArguments,
+    "go": GoArguments,
+    "report": ReportArguments,
 }
 """Request names and the dataclasses of their arguments. Each is answered, with an empty body."""

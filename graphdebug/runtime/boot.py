@@ -6,6 +6,8 @@ import atexit
 import contextlib
 import json
 import os
+import shlex
+import socket
 import sys
 from importlib import import_module
 from types import TracebackType
@@ -17,14 +19,15 @@ from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Backend as BackendState
 from graphdebug.protocol.model import Source
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
-from graphdebug.runtime import debugger, presentation
+from graphdebug.runtime import attachment, debugger, presentation, reports
+from graphdebug.runtime.attaching import Attaching
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import Breakpoints
 from graphdebug.runtime.data_breakpoints import DataBreakpoints
 from graphdebug.runtime.link import Link
 from graphdebug.runtime.node_breakpoints import NodeBreakpoints
 from graphdebug.runtime.node_stops import NodeStops
-from graphdebug.runtime.recorder import Recorder, rank
+from graphdebug.runtime.recorder import Recorder, rank, world_size
 from graphdebug.runtime.replays import Replays
 from graphdebug.runtime.stops import Stops
 from graphdebug.runtime.untraced import untraced
@@ -63,9 +66,14 @@ class Runtime:
                 ),
                 "nodeStop": lambda arguments: self.node_stops.answer(arguments),
                 "detach": lambda arguments: self._detach(),
+                "debug": lambda arguments: self.attaching.debug(arguments),
+                "undebug": lambda arguments: self.attaching.undebug(),
+                "report": lambda arguments: self._report(),
+                "go": lambda arguments: self.attaching.go(),
             },
         )
         self.recorder = Recorder(self._link.send)
+        self.attaching = Attaching(invitation, self._link.send)
         self.stops = Stops(self._link.send, Replays(self.publish))
         self.node_stops = NodeStops(self._link.send)
         self.data_breakpoints = DataBreakpoints(self.publish, self._link.send, self._active)
@@ -77,6 +85,9 @@ class Runtime:
                 parent_pid=os.getppid(),
                 rank=rank(),
                 version=__version__,
+                world_size=world_size(),
+                host=socket.gethostname(),
+                command=shlex.join(sys.orig_argv[1:]),
             )
         )
 
@@ -185,6 +196,9 @@ class Runtime:
             self._given_up.add(backend.name)
             backend.remove()
 
+    def _report(self) -> None:
+        self._link.send(reports.report(self.recorder.next_step, self._active()))
+
     def _tell_state(self, backend: Backend, active: bool, reason: str = "") -> None:
         self._told.add(backend.name)
         reason = "; ".join(filter(None, (reason, *debugger.problems)))
@@ -219,10 +233,16 @@ class Runtime:
 
     def _detach(self) -> None:
         """The client leaves the program to itself."""
-        self._link_closed()
+        self._leave_alone()
         self.node_stops.settle(SETTLE_SECONDS)
 
     def _link_closed(self) -> None:
+        """The observer has gone, and its debugger with it."""
+        self._leave_alone()
+        self.attaching.go()
+        self.attaching.undebug()
+
+    def _leave_alone(self) -> None:
         """Nobody listens any more: no stop, no record."""
         self.stops.release()
         self.node_stops.release()
@@ -252,12 +272,17 @@ runtime: Runtime | None = None
 _tried = False
 
 
-def framework_imported(module: str) -> None:
-    """Called by ``bootstrap`` when the import of a framework is over."""
+def start() -> None:
+    """Start it where somebody invited this process; called by ``bootstrap``, once or more."""
     global runtime, _tried
     if runtime is None and not _tried:
         _tried = True
         runtime = _start()
+
+
+def framework_imported(module: str) -> None:
+    """Called by ``bootstrap`` when the import of a framework is over."""
+    start()
     if runtime is None:
         return
     for name in _FRAMEWORKS[module]:
@@ -267,7 +292,7 @@ def framework_imported(module: str) -> None:
 
 def _start() -> Runtime | None:
     text = os.environ.get(messages.ENVIRONMENT_VARIABLE)
-    if not text or _of_a_compiler(sys.orig_argv):
+    if not text or _of_a_compiler(sys.orig_argv) or _of_multiprocessing(sys.orig_argv):
         return None
     try:
         started = Runtime(from_wire(messages.Invitation, json.loads(text)))
@@ -285,8 +310,14 @@ def _of_a_compiler(command: list[str]) -> bool:
     return worker or ("-c" in command and "cdll.LoadLibrary(" in command[-1])
 
 
+def _of_multiprocessing(command: list[str]) -> bool:
+    """Whether this process keeps count of what others share, and runs none of the program."""
+    return "-c" in command and "multiprocessing.resource_tracker" in command[-1]
+
+
 def _forked() -> None:
     global runtime
+    attachment.forget()
     if runtime is not None:
         runtime.abandon()
         runtime = None

@@ -163,3 +163,12 @@ def rank() -> int:
         if value.isdigit():
             return int(value)
     return 0
+
+
+def world_size() -> int:
+    """How many ranks the job has, from its launcher's environment; 0 for a process that is none."""
+    for name in ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"):
+        value = os.environ.get(name, "")
+        if value.isdigit():
+            return int(value)
+    return 0

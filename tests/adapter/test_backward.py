@@ -15,6 +15,8 @@ from support.markers import line, program
 
 pytestmark = pytest.mark.frameworks
 
+needs_cuda = pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="needs a GPU")
+
 MLP = program("torch_mlp.py")
 STOPS = program("autograd_stops.py")
 
@@ -22,7 +24,7 @@ BACKWARD, OVER = "Backward", "Backward over"
 """What ``description`` says of a stop at a Node, and of one after the last."""
 
 GRADIENTS = (
-    "__import__('hashlib').sha1(b''.join(g.detach().contiguous().numpy().tobytes() "
+    "__import__('hashlib').sha1(b''.join(g.detach().contiguous().cpu().numpy().tobytes() "
     "for g in grad_outputs if g is not None)).hexdigest()[:16]"
 )
 
@@ -72,7 +74,14 @@ def next_in_backward(session: Session) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "name", ["torch_mlp.py", "torch_cnn.py", "torch_transformer.py", "torch_autograd.py"]
+    "name",
+    [
+        "torch_mlp.py",
+        "torch_cnn.py",
+        "torch_transformer.py",
+        "torch_autograd.py",
+        pytest.param("torch_cuda.py", marks=needs_cuda),
+    ],
 )
 def test_log_points_speak_at_every_node_with_its_gradients(
     start: Start, tmp_path: Path, name: str

@@ -13,7 +13,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from graphdebug.protocol.model import Framework
-from graphdebug.protocol.runtime import DataBreakpoint, PastStep
+from graphdebug.protocol.runtime import DataBreakpoint, Memory, PastStep
 from graphdebug.runtime.replays import Replay
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Backend(ABC):
     """Which observer this is."""
     reason: str = ""
     """What of it stays off, and why."""
+    unrecorded: int = 0
+    """Steps that were made while ``capture`` was off."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -70,6 +72,10 @@ class Backend(ABC):
 
     def breakpoints_changed(self) -> None:
         """The breakpoints changed."""
+
+    def memory(self) -> Sequence[Memory]:
+        """What it holds on devices, without waiting for one or waking one up. May raise anything."""
+        return ()
 
     def place(self) -> str:
         """What kind of place the calling thread stands at: ``eager`` or ``building``.

@@ -2,13 +2,14 @@
 
 It leaves ``sys.path`` as it would have been, runs the ``sitecustomize`` that it stands in front of,
 and waits until the program imports a framework, or debugpy its tracer. A program that imports
-neither never loads more of graphdebug than this file. Not imported by any other part.
+neither never loads more of graphdebug than this file, unless it is to be attachable. Not imported by
+any other part, but for ``graphdebug.listen()``, which is late: it runs it under another name.
 """
 
 # mypy: ignore-errors
 
 
-def _boot() -> None:
+def _boot(chains: bool) -> None:
     import importlib.machinery
     import importlib.util
     import os
@@ -84,21 +85,30 @@ def _boot() -> None:
                 debugger.end_without_delay()
                 debugger.ask_conditions_safely()
                 debugger.leave_compilers_alone()
+            elif not name:
+                from graphdebug.runtime import boot
+
+                boot.start()
             else:
                 from graphdebug.runtime import boot
 
                 boot.framework_imported(name)
         except Exception as error:
-            print(f"graphdebug: {name} is not observed: {error!r}", file=sys.stderr)
+            what = name or "this process"
+            print(f"graphdebug: {what} is not observed: {error!r}", file=sys.stderr)
 
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]
     sys.meta_path.insert(0, Finder)
+    if not chains:
+        return
     chained = importlib.machinery.PathFinder.find_spec("sitecustomize")
     if chained is not None:
         module = importlib.util.module_from_spec(chained)
         sys.modules["sitecustomize"] = module
         chained.loader.exec_module(module)
+    if '"attachable":true' in os.environ.get("GRAPHDEBUG", ""):
+        imported("")
 
 
-_boot()
+_boot(chains=__name__ == "sitecustomize")
 del _boot

@@ -136,7 +136,9 @@ def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[...
     def after(optimizer: Any, args: Any, kwargs: Any) -> None:
         try:
             trail = backend.trail()
-            if trail is not None and trail.level != OFF:
+            if trail is not None and trail.level == OFF:
+                backend.unrecorded += 1
+            elif trail is not None:
                 trail.updates.end(optimizer, sys._getframe(1))
                 if trail.watches is not None:
                     name = f"{type(optimizer).__name__}.step"

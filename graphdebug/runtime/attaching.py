@@ -1,0 +1,95 @@
+"""A process that clients come to and leave: debugpy is brought in and taken out as its hub asks."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+
+from graphdebug.protocol import runtime as messages
+from graphdebug.protocol.hub import DEBUGGEE, DebuggeeEvent
+from graphdebug.protocol.wire import to_wire
+from graphdebug.runtime.untraced import untraced_thread
+from graphdebug.transport.endpoint import connect
+from graphdebug.transport.framing import FramingError, Parser, encode
+
+CONNECT_SECONDS = 10.0
+
+
+class Attaching:
+    """Brings debugpy in and takes it out, and holds a program that waits for its first client.
+
+    ``debug``, ``undebug`` and ``go`` are called on the link's thread.
+    """
+
+    def __init__(self, invitation: messages.Invitation, send: Callable[[object], bool]) -> None:
+        self._invitation = invitation
+        self._send = send
+        self._one_at_a_time = threading.Lock()
+        self._wanted: messages.DebugArguments | None = None
+        self._came = threading.Event()
+
+    def wait_for_client(self) -> None:
+        """Until a client has come, or nobody can come any more."""
+        self._came.wait()
+
+    def go(self) -> None:
+        """A client has come."""
+        self._came.set()
+
+    def debug(self, arguments: messages.DebugArguments) -> None:
+        """Bring debugpy in, on a thread of its own: it takes a while."""
+        self._wanted = arguments
+        untraced_thread(lambda: self._bring_in(arguments), "graphdebug attach").start()
+
+    def undebug(self) -> None:
+        """Take it out; where it is still on its way in, it is taken out once it is there."""
+        self._wanted = None
+        if self._one_at_a_time.acquire(blocking=False):
+            try:
+                self._take_out()
+            finally:
+                self._one_at_a_time.release()
+
+    def _bring_in(self, arguments: messages.DebugArguments) -> None:
+        from graphdebug.runtime import attachment
+
+        with self._one_at_a_time:
+            try:
+                link = self._connect(arguments.key)
+                attachment.bring_in(link, arguments.ours, arguments.theirs)
+            except Exception as error:
+                text = f"debugpy can't be brought in: {type(error).__name__}: {error}"
+                self._send(messages.UndebuggedEvent(arguments.key, text))
+            if self._wanted is not arguments:
+                self._take_out()
+
+    def _take_out(self) -> None:
+        from graphdebug.runtime import attachment
+
+        attachment.take_out()
+
+    def _connect(self, key: str) -> socket.socket:
+        """A connection to the hub that is debugpy's from now on. Raises OSError."""
+        link = connect(self._invitation.endpoint, CONNECT_SECONDS)
+        try:
+            event = DebuggeeEvent(self._invitation.token, key)
+            link.sendall(encode({"type": "event", "event": DEBUGGEE, "body": to_wire(event)}))
+            _read_answer(link)
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+
+def _read_answer(link: socket.socket) -> None:
+    """Read one message, which nothing follows until debugpy has spoken."""
+    parser = Parser()
+    try:
+        while parser.next() is None:
+            data = link.recv(4096)
+            if not data:
+                raise ConnectionError("the observer closed the connection")
+            parser.feed(data)
+    except FramingError as error:
+        raise ConnectionError(str(error)) from None

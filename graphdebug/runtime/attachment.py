@@ -1,0 +1,126 @@
+"""debugpy brought into a process that runs, and taken out again.
+
+With ``debugger`` the only file that touches debugpy and pydevd, and their private parts, inside the
+user's process. debugpy is imported when the first client comes. What isn't as this was written for is
+refused with the reason, and the program runs on as before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from graphdebug.runtime import debugger
+
+
+class Unfit(Exception):
+    """debugpy isn't as expected: it can't be attached. The message says what differs."""
+
+
+def bring_in(link: socket.socket, ours: str, theirs: str) -> None:
+    """Let debugpy speak over a connected socket, which is its own from now on. Raises Unfit, OSError.
+
+    ``ours`` is the token that it shows, ``theirs`` the one that it wants to be shown. No child process
+    is debugged: pydevd would put the tokens on its command line.
+    """
+    if "debugpy.server.api" not in sys.modules:
+        _import_quietly()
+    import debugpy
+    import pydevd
+
+    take_out()
+    try:
+        start, settrace = pydevd.start_client, pydevd.settrace
+        if start.__code__.co_varnames[: start.__code__.co_argcount] != ("host", "port"):
+            raise Unfit("pydevd.start_client takes other arguments")
+        if "access_token" not in settrace.__code__.co_varnames:
+            raise Unfit("pydevd.settrace takes no access_token")
+        debugpy.configure(subProcess=False)
+    except AttributeError as error:
+        raise Unfit(str(error)) from None
+    pydevd.start_client = lambda host, port: link
+    pydevd.settrace = functools.partial(settrace, access_token=theirs)
+    try:
+        debugpy.connect(("127.0.0.1", 1), access_token=ours)  # the address is never used
+    finally:
+        pydevd.start_client, pydevd.settrace = start, settrace
+
+
+def take_out() -> None:
+    """Let threads that are stopped go on, and trace nothing any more. May be called at any time."""
+    pydevd = sys.modules.get("pydevd")
+    found = None if pydevd is None else pydevd.get_global_debugger()
+    if found is None:
+        return
+    from _pydevd_bundle.pydevd_api import PyDevdAPI
+
+    with _reported("stopped threads may stay stopped"):
+        PyDevdAPI().request_disconnect(found, resume_threads=True)
+    with _reported("tracing goes on"):
+        stop_tracing()
+    with _reported("debugpy's threads stay"):
+        found.dispose_and_kill_all_pydevd_threads(wait=True)
+
+
+def forget() -> None:
+    """This process is a fork, in which none of debugpy's threads run: a stop would last for ever."""
+    pydevd = sys.modules.get("pydevd")
+    if pydevd is None or pydevd.get_global_debugger() is None:
+        return
+    with _reported("a fork stops at breakpoints, and nobody lets it go on"):
+        from _pydevd_bundle.pydevd_constants import set_global_debugger
+
+        stop_tracing()
+        set_global_debugger(None)
+
+
+def stop_tracing() -> None:
+    """Take pydevd's tracing from all threads, those to come too."""
+    from _pydevd_bundle.pydevd_constants import PYDEVD_USE_SYS_MONITORING
+
+    if PYDEVD_USE_SYS_MONITORING:
+        from _pydevd_sys_monitoring import pydevd_sys_monitoring
+
+        pydevd_sys_monitoring.stop_monitoring(all_threads=True)
+        return
+    import pydevd_tracing
+
+    threading.settrace(None)
+    if sys.version_info < (3, 12):
+        pydevd_tracing.set_trace_to_threads(_stop_here)
+    for frame in sys._current_frames().values():
+        outer: FrameType | None = frame
+        while outer is not None:
+            outer.f_trace = None
+            outer = outer.f_back
+    pydevd_tracing.SetTrace(None)
+
+
+def _stop_here(frame: FrameType, event: str, argument: Any) -> None:
+    """A trace function that ends tracing in the thread that it is called on."""
+    import pydevd_tracing
+
+    pydevd_tracing.SetTrace(None)
+
+
+@contextlib.contextmanager
+def _reported(consequence: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        debugger.problems.append(f"debugpy isn't as expected ({error!r}): {consequence}")
+
+
+def _import_quietly() -> None:
+    """pydevd makes itself ``sys.breakpointhook`` where it is imported, which shall stay the user's."""
+    hook: Callable[..., Any] = sys.breakpointhook
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    __import__("debugpy.server.api")
+    sys.breakpointhook = hook
