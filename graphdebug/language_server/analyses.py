@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,8 @@ QUIET_SECONDS = 0.15
 
 LIMIT_SECONDS = 30.0
 """How long one analysis may take; the process is then ended, and the text has no findings."""
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 Found = Callable[[str, list[str], Findings], None]
 """Is told of a document's findings: its URI, the lines that were analysed, what was found."""
@@ -104,6 +107,7 @@ class Analyses:
                 sys.executable,
                 "-m",
                 "graphdebug.language_server.analyser",
+                env={**os.environ, "PYTHONPATH": _path()},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -127,3 +131,8 @@ class Analyses:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _path() -> str:
+    """Where the process finds graphdebug: this one may have found it where no other would look."""
+    return os.pathsep.join(filter(None, (os.path.dirname(PACKAGE), os.environ.get("PYTHONPATH"))))

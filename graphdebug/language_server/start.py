@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 
 from graphdebug.language_server import (
+    bindings,
     code_actions,
     code_lenses,
     diagnostics,
@@ -22,6 +23,7 @@ def serve() -> None:
     for feature in (
         synchronization,
         diagnostics,
+        bindings,
         code_actions,
         inlay_hints,
         inline_values,

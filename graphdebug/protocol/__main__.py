@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from graphdebug.protocol import schema, typescript
+from graphdebug.protocol import manifest, schema, typescript
 from graphdebug.protocol.declarations import COMMAND
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,15 +18,24 @@ GENERATED = {
     Path("extension/shared/src/protocol.ts"): typescript.render,
 }
 """The generated files, from the root of the repository, and what writes each."""
+MANIFEST = Path("package.json")
+"""What is generated in part."""
 
 
 def stale(root: Path = ROOT) -> list[Path]:
-    """The generated files that aren't what would be generated."""
-    return [
-        path
-        for path, render in GENERATED.items()
-        if not (root / path).is_file() or (root / path).read_bytes() != render().encode()
-    ]
+    """The files that aren't what would be generated."""
+    return [path for path, text in _texts(root).items() if not _is(root / path, text)]
+
+
+def _texts(root: Path) -> dict[Path, str]:
+    texts = {path: render() for path, render in GENERATED.items()}
+    others = (root / manifest.OTHERS).read_text(encoding="utf-8")
+    texts[MANIFEST] = manifest.render((root / MANIFEST).read_text(encoding="utf-8"), others)
+    return texts
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def main() -> int:
@@ -37,13 +46,14 @@ def main() -> int:
     if not (ROOT / "pyproject.toml").is_file():
         print(f"{ROOT} is no checkout of graphdebug: run this in one", file=sys.stderr)
         return 1
-    paths = stale()
+    texts = _texts(ROOT)
+    paths = [path for path, text in texts.items() if not _is(ROOT / path, text)]
     if check and paths:
         print(f"stale: {', '.join(map(str, paths))}; run `{COMMAND}`", file=sys.stderr)
         return 1
     for path in paths:
         (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / path).write_bytes(GENERATED[path]().encode())
+        (ROOT / path).write_bytes(texts[path].encode())
         print(f"wrote {path}")
     return 0
 

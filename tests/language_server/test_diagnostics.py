@@ -235,3 +235,21 @@ async def test_an_editor_that_can_do_little_still_gets_its_configuration(sandbox
 def _read(uri: str) -> str:
     with open(uri.removeprefix("file://"), encoding="utf-8") as file:
         return file.read()
+
+
+async def test_breakpoints_are_said_what_they_will_do_before_any_program_runs(
+    shared: Editor,
+) -> None:
+    async def bindings(uri: str, *lines: int) -> list[tuple[int, str]]:
+        params = {"textDocument": {"uri": uri}, "lines": lines}
+        found = await shared.client.protocol.send_request_async("graphdebug/bindings", params)
+        return [(item["line"], item["message"].partition(" ")[0]) for item in found]
+
+    uri = shared.open(shared.folder / "bound.py", COMPILED)
+    await shared.diagnostics(uri)
+    assert await bindings(uri, 2, 7, 10) == [(7, "boundary:"), (10, "boundary:")]
+    version = shared.change(uri, insert(0, 0, "\n"))
+    assert await bindings(uri, 8) == [(8, "boundary:")], "it moves with the text"
+    await shared.diagnostics(uri, version)
+    shared.close(uri)
+    assert await bindings(uri, 8) == []

@@ -1,11 +1,11 @@
-"""The seed's TensorFlow half; its argument chooses between both kinds of control flow."""
+"""The seed's TensorFlow half; its argument chooses the older kind of control flow (v1)."""
 
 import sys
 
 import tensorflow.compat.v1 as tf
 
 tf.disable_eager_execution()
-(tf.enable_control_flow_v2 if sys.argv[1] == "v2" else tf.disable_control_flow_v2)()
+(tf.disable_control_flow_v2 if sys.argv[1:] == ["v1"] else tf.enable_control_flow_v2)()
 
 first_counter = tf.constant(0)
 second_counter = tf.constant(10)

