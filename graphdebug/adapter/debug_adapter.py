@@ -52,7 +52,10 @@ class DebugAdapter(Debugging):
         self._attaching = Attaching(self.session, self._job)
         self._filters = Filters(self.session, self._configure)
         self._functions = FunctionBreakpoints(
-            self.session, self._configure, lambda: self._breakpoints.observed
+            self.session,
+            self._functions_changed,
+            lambda: self._breakpoints.observed,
+            lambda: self._lifecycle.configuration.static_graphs,
         )
         self._bindings = Bindings(self.session, self._breakpoints, self._runtimes)
         self._records = Records(self.session, steps, self._job.answers)
@@ -144,6 +147,10 @@ class DebugAdapter(Debugging):
     async def _configure(self) -> None:
         await self._job.configure()
 
+    async def _functions_changed(self) -> None:
+        self._breakpoints.version += 1
+        await self._configure()
+
     def received(self, runtime: Runtime, event: Any) -> None:
         if isinstance(event, messages.StepEvent):
             self._records.step(event.step)
@@ -154,6 +161,8 @@ class DebugAdapter(Debugging):
             self._node_stops.announced(runtime, event)
         elif isinstance(event, messages.BindingEvent):
             self._bindings.corrected(event)
+        elif isinstance(event, messages.NodeBindingEvent):
+            self._functions.bound(event)
         elif isinstance(event, messages.BackwardEvent):
             self._bindings.run_backward(event)
         elif isinstance(event, messages.AlertEvent):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from graphdebug.adapter.session import Session
-from graphdebug.protocol.runtime import NodeBreakpoint
+from graphdebug.protocol.runtime import NodeBindingEvent, NodeBreakpoint
 from graphdebug.transport.framing import Message
 
 PREFIX = "node:"
@@ -15,10 +15,16 @@ FIRST = 1 << 30
 """The first number of ours: debugpy counts from 0."""
 
 STOPS = (
-    "node: stops at each node whose name or operation matches: at operations of PyTorch before they "
-    "run, as graphdebugNodes names them, and at autograd Nodes before they run backward; not within "
-    "compiled functions or an optimizer's step, and not at TensorFlow's nodes"
+    "node: stops at each node whose name or operation matches: at operations of PyTorch and of eager "
+    "TensorFlow before they run, as graphdebugNodes names them; at autograd Nodes before they run "
+    "backward; and {}; not within PyTorch's compiled functions or optimizers' steps"
 )
+"""With how it stops at graphs."""
+
+AT_GRAPHS = {
+    "node": "inside TensorFlow's running graphs, where they can be held",
+    "boundary": "where a graph of TensorFlow's with such nodes was called, once its run is over",
+}
 UNOBSERVED = "never: graphdebug didn't start this program and doesn't see its nodes"
 EMPTY = "never: a name or a pattern has to follow, as in node:AddmmBackward0 or node:aten::*"
 
@@ -27,7 +33,7 @@ class FunctionBreakpoints:
     """``setFunctionBreakpoints``: ours are taken out, and the runtimes told.
 
     ``changed`` is awaited before the request is answered, so that no node is missed. ``observed``:
-    whether the program's nodes are, or will be, seen.
+    whether the program's nodes are, or will be, seen. ``static_graphs``: the configuration's.
     """
 
     def __init__(
@@ -35,10 +41,13 @@ class FunctionBreakpoints:
         session: Session,
         changed: Callable[[], Coroutine[Any, Any, None]],
         observed: Callable[[], bool],
+        static_graphs: Callable[[], str],
     ) -> None:
         self._session = session
         self._changed = changed
         self._observed = observed
+        self._static_graphs = static_graphs
+        self._told: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
         self.set: tuple[NodeBreakpoint, ...] = ()
         """Those of ours that are set."""
@@ -73,11 +82,22 @@ class FunctionBreakpoints:
         )
 
     def _answer(self, item: dict[str, Any]) -> dict[str, Any]:
-        message = STOPS if self._observed() else UNOBSERVED
+        number = self._number(item["name"])
         if not _pattern(item):
             message = EMPTY
-        stops = message is STOPS
-        return {"id": self._number(item["name"]), "verified": stops, "message": message}
+        elif not self._observed():
+            message = UNOBSERVED
+        else:
+            stops = STOPS.format(AT_GRAPHS[self._static_graphs()])
+            message = self._told.get(number, stops)
+        return {"id": number, "verified": not message.startswith("never"), "message": message}
+
+    def bound(self, event: NodeBindingEvent) -> None:
+        """A runtime knows better what one does."""
+        message = self._told[event.id] = f"{event.kind}: {event.reason}"
+        verified = event.kind != "never"
+        body = {"id": event.id, "verified": verified, "message": message}
+        self._session.event("breakpoint", {"reason": "changed", "breakpoint": body})
 
     def _number(self, name: str) -> int:
         return self._numbers.setdefault(name, FIRST + len(self._numbers))

@@ -231,16 +231,17 @@ class Stops:
             self._exceptions.alerted(body["threadId"], event.filter, event.text)
             body.update(reason="exception", description=event.title, text=event.text)
             return
+        hit = [
+            bound.id
+            for line in event.lines
+            for bound in self._breakpoints.at(line.path, line.line)
+            if bound.id is not None
+        ]
         body.update(
-            reason="breakpoint",
+            reason="function breakpoint" if event.hit and not hit else "breakpoint",
             description=event.title,
             text=event.text,
-            hitBreakpointIds=[
-                bound.id
-                for line in event.lines
-                for bound in self._breakpoints.at(line.path, line.line)
-                if bound.id is not None
-            ],
+            hitBreakpointIds=[*hit, *event.hit],
         )
         if self.replay is not None and step is not None:
             nodes = self._steps.nodes(GraphdebugNodesArguments(step), same_path)

@@ -116,8 +116,8 @@ class NodeStopArguments:
     stop: int
     """Which stop."""
     action: NodeStopAction
-    """``stop``: the observer knows of it, and the thread, which waits for that, stops. ``step``: the
-    client goes on to the next node; ``out``: it goes on to the caller of the graph."""
+    """``stop``: it knows, and the thread, which waits for that, stops. ``step``: the client goes on to the
+    next node; ``out``: it goes on to the caller of the graph."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ class LeftArguments:
 
 @dataclass(frozen=True)
 class DetachArguments:
-    """``detach``: the client leaves, and the program is to go on. Answered once no thread is about to
-    stop: debugpy resumes those that are stopped, and would never resume one that stops after that."""
+    """``detach``: the client leaves, the program goes on. Answered once no thread is about to stop, which
+    debugpy, once it has resumed those that are stopped, would never resume."""
 
 
 @dataclass(frozen=True)
@@ -304,12 +304,13 @@ class BoundaryEvent:
     """What the stop is called, in a few letters."""
     recorded: bool = False
     """Whether the run can be walked through."""
+    hit: tuple[int, ...] = ()
+    """The client's numbers of the function breakpoints that were hit."""
 
 
 @dataclass(frozen=True)
 class NodeStopEvent:
-    """``nodeStop``: a thread is held at a node, or a step through nodes is over. It waits for
-    ``nodeStop``."""
+    """``nodeStop``: a thread is held at a node, or a step through nodes is over; it waits."""
 
     stop: int
     """Names this stop."""
@@ -349,6 +350,18 @@ class DataBreakpointEvent:
     """The client's number for it."""
     message: str
     """Why."""
+
+
+@dataclass(frozen=True)
+class NodeBindingEvent:
+    """``nodeBinding``: what a breakpoint on nodes by name turned out to do in the graphs that ran."""
+
+    id: int
+    """The client's number for it."""
+    kind: BindingKind
+    """What it does."""
+    reason: str
+    """Why, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -441,6 +454,7 @@ EVENTS: dict[str, type] = {
     "alert": AlertEvent,
     "dropped": DroppedEvent,
     "binding": BindingEvent,
+    "nodeBinding": NodeBindingEvent,
     "backward": BackwardEvent,
     "boundary": BoundaryEvent,
     "nodeStop": NodeStopEvent,

@@ -47,7 +47,6 @@ class Runtime:
     def __init__(self, invitation: messages.Invitation) -> None:
         self.configuration = invitation.configuration
         self.breakpoints = Breakpoints()
-        self.node_breakpoints = NodeBreakpoints()
         self.backends: dict[str, Backend] = {}
         self._given_up: set[str] = set()
         self._told: set[str] = set()
@@ -74,6 +73,7 @@ class Runtime:
         )
         self.recorder = Recorder(self._link.send)
         self.attaching = Attaching(invitation, self._link.send)
+        self.node_breakpoints = NodeBreakpoints(self._link.send)
         self.stops = Stops(self._link.send, Replays(self.publish))
         self.node_stops = NodeStops(self._link.send)
         self.data_breakpoints = DataBreakpoints(self.publish, self._link.send, self._active)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 import sysconfig
@@ -77,3 +78,15 @@ def module_globals(path: str) -> dict[str, Any]:
         if isinstance(file, str) and absolute(file) == path:
             return vars(module)
     return {}
+
+
+def locals_of(frame: FrameType) -> dict[str, Any]:
+    """A copy of a frame's locals.
+
+    Python before 3.13 would keep what it was asked for until the function is over.
+    """
+    kept = frame.f_locals
+    copy = dict(kept)
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        kept.clear()
+    return copy

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from graphdebug.protocol.runtime import NodeBreakpoint
+from graphdebug.protocol.model import BindingKind
+from graphdebug.protocol.runtime import NodeBindingEvent, NodeBreakpoint
 from graphdebug.runtime.breakpoints import is_true, meets_hit_condition
+
+FOUND = "it stops at nodes of that name or operation, as one that came by"
 
 
 class NodeBreakpoints:
@@ -16,7 +19,9 @@ class NodeBreakpoints:
     ``version`` grows with each change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, send: Callable[[NodeBindingEvent], bool]) -> None:
+        self._send = send
+        self._told: dict[int, tuple[BindingKind, str]] = {}
         self._all: tuple[NodeBreakpoint, ...] = ()
         self._matching: dict[tuple[str, ...], tuple[NodeBreakpoint, ...]] = {}
         self._hits: dict[int, int] = {}
@@ -32,7 +37,26 @@ class NodeBreakpoints:
         kept = {item.id for item in breakpoints if item in self._all}
         self._all, self._matching = tuple(breakpoints), {}
         self._hits = {id: count for id, count in self._hits.items() if id in kept}
+        self._told = {id: told for id, told in self._told.items() if id in kept}
         self.version += 1
+
+    @property
+    def all(self) -> tuple[NodeBreakpoint, ...]:
+        """As they were set."""
+        return self._all
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """How often each was hit so far."""
+        return dict(self._hits)
+
+    def bind(self, item: NodeBreakpoint, kind: BindingKind, reason: str) -> None:
+        """Tell what one does, once. That nothing matches is told only while nothing did."""
+        told = self._told.get(item.id)
+        if told == (kind, reason) or (told is not None and kind == "never"):
+            return
+        self._told[item.id] = kind, reason
+        self._send(NodeBindingEvent(item.id, kind, reason))
 
     def matching(self, *names: str) -> tuple[NodeBreakpoint, ...]:
         """Those whose pattern one of a node's names matches, such as its name and its type."""
@@ -51,13 +75,20 @@ class NodeBreakpoints:
         breakpoints: Sequence[NodeBreakpoint],
         names: Mapping[str, Any],
         globals_: Mapping[str, Any],
+        counts: dict[int, int] | None = None,
     ) -> tuple[int, ...]:
-        """Count one execution of a node that these match; the numbers of those that stop there."""
+        """Count one execution of a node that these match; the numbers of those that stop there.
+
+        ``counts``: counted here instead, for what is only looked at again.
+        """
         stopping = []
+        hits = self._hits if counts is None else counts
         for item in breakpoints:
+            if self._told.setdefault(item.id, ("node", ""))[0] == "never":
+                self.bind(item, "node", FOUND)
             if item.condition and not is_true(item.condition, names, globals_):
                 continue
-            count = self._hits[item.id] = self._hits.get(item.id, 0) + 1
+            count = hits[item.id] = hits.get(item.id, 0) + 1
             if not item.hit_condition or meets_hit_condition(item.hit_condition, count):
                 stopping.append(item.id)
         return tuple(stopping)

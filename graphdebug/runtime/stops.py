@@ -48,8 +48,11 @@ class Stops:
         filter: str | None = None,
         title: str = "Graph boundary",
         replay: Replay | None = None,
+        hit: Sequence[int] = (),
     ) -> bool:
         """Stop in ``frame``, at whose line a graph ran the nodes of ``lines``.
+
+        ``hit`` are the client's numbers of the breakpoints on nodes by name that ask for it.
 
         ``replay`` is what can be walked through there; whether it was kept, to be released here when
         the thread goes on. (That may be later: the stop can come once the caller has returned.)
@@ -70,6 +73,7 @@ class Stops:
             filter=filter,
             title=title,
             recorded=replay is not None,
+            hit=tuple(hit),
         )
         if self._send(event):
             known.wait()

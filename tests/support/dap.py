@@ -140,7 +140,7 @@ class Session:
             for path, lines in (breakpoints or {}).items():
                 self.set_breakpoints(path, lines)
             if functions:
-                self.set_function_breakpoints(functions)
+                self.functions = self.set_function_breakpoints(functions)
             self.request("setExceptionBreakpoints", filters=list(filters))
             self.request("configurationDone")
         start.wait()

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import BindingKind, Source, StepKind
+from graphdebug.runtime import debugger
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.backends.tensorflow import entries, function_hooks
 from graphdebug.runtime.backends.tensorflow.boundary import Hits
 from graphdebug.runtime.backends.tensorflow.calls import Call, Calls
 from graphdebug.runtime.backends.tensorflow.eager import Eager
+from graphdebug.runtime.backends.tensorflow.eager_stops import EagerStops
 from graphdebug.runtime.backends.tensorflow.functions import Functions
+from graphdebug.runtime.backends.tensorflow.operations import Operations
 from graphdebug.runtime.backends.tensorflow.patches import Patches
 from graphdebug.runtime.backends.tensorflow.session import Sessions
 from graphdebug.runtime.backends.tensorflow.sources import Graphs
@@ -44,6 +47,8 @@ class TensorFlow(Backend):
         self.sessions = Sessions(self)
         self.functions = Functions(self)
         self.eager = Eager(self)
+        self.operations = Operations(self)
+        self.eager_stops = EagerStops(self)
         self._ran: dict[str, set[int]] = {}
 
     @property
@@ -72,10 +77,26 @@ class TensorFlow(Backend):
             raise HookUnfit("; ".join(unfit))
         for message in unfit:
             self.runtime.recorder.alert("hook", f"In this TensorFlow {message}.")
+        try:
+            self.operations.check()
+        except HookUnfit as error:
+            self.operations.unfit = str(error)
+            message = f"In this TensorFlow eager operations aren't seen, since {error}."
+            self.runtime.recorder.alert("hook", message)
         self.active = True
+        self._listen()
+
+    def configure(self) -> None:
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hook eager operations while somebody asks about them."""
+        stops = self.active and self.runtime.node_breakpoints and debugger.attached()
+        self.operations.listen(self.eager_stops.before if stops else None, None)
 
     def remove(self) -> None:
         self.active = False
+        self.operations.remove()
         for patches in self.patches:
             patches.restore()
         self.sessions.remove()
@@ -128,10 +149,15 @@ class TensorFlow(Backend):
         """Whether nodes have their values in every run."""
         return self.runtime.configuration.capture == "values"
 
+    @property
+    def asked(self) -> bool:
+        """Whether there are breakpoints, on lines or on nodes by name."""
+        return bool(self.runtime.breakpoints.files or self.runtime.node_breakpoints)
+
     def begin(self, kind: StepKind, name: str) -> Call | None:
         """The user's call that begins here; None where nobody asks, or it is a part of another."""
         runtime = self.runtime
-        asked = bool(runtime.breakpoints.files or runtime.stops.filters)
+        asked = self.asked or runtime.stops.filters
         if runtime.configuration.capture == "off" and not asked:
             return None
         runtime.stops.went_on()
@@ -167,7 +193,7 @@ class TensorFlow(Backend):
         verb = "made" if call.kind == "session" else "ran"
         text = hits.text(f"{call.name} {verb}", *remarks)
         return self.runtime.stops.boundary(
-            call.frame, step, hits.lines, hits.executions, text, replay=replay
+            call.frame, step, hits.lines, hits.executions, text, replay=replay, hit=hits.named
         )
 
     def _stop_filtered(self, call: Call, step: int) -> bool:

@@ -10,8 +10,10 @@ from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import Source
-from graphdebug.protocol.runtime import Breakpoint
+from graphdebug.protocol.runtime import Breakpoint, NodeBreakpoint
+from graphdebug.runtime.backends.tensorflow import named
 from graphdebug.runtime.backends.tensorflow.assignments import Names
+from graphdebug.runtime.backends.tensorflow.named import Named
 from graphdebug.runtime.backends.tensorflow.record import Execution
 from graphdebug.runtime.frames import absolute
 
@@ -48,6 +50,14 @@ class Before:
     """All of them."""
     counts: Mapping[tuple[str, int], int]
     """How often they were hit before."""
+    named: Mapping[int, int]
+    """The same of breakpoints on nodes by name."""
+
+    @classmethod
+    def now(cls, runtime: Runtime) -> Before:
+        """As they are."""
+        breakpoints, named = runtime.breakpoints, runtime.node_breakpoints
+        return cls(breakpoints.files, breakpoints.counts, named.counts)
 
 
 @dataclass
@@ -62,6 +72,8 @@ class Hits:
     """What ran, by line."""
     keys: set[tuple[str, int]] = field(default_factory=set)
     """Node and iteration of each of the executions."""
+    named: tuple[int, ...] = ()
+    """The client's numbers of the breakpoints on nodes by name that were hit."""
 
     def place(self, found: Sequence[Execution]) -> None:
         """Find the executions in a longer record."""
@@ -82,32 +94,41 @@ def hits(
     variables: Mapping[tuple[str, int], Names],
     frame: FrameType | Home | None,
     *,
+    by_name: Named = {},  # noqa: B006
     once: bool = False,
     log: Log | None = None,
-    counts: dict[tuple[str, int], int] | None = None,
+    before: Before | None = None,
 ) -> Hits:
     """Evaluate the breakpoints of every execution, in order; log points log here, or to ``log``.
 
-    ``once``: these are nodes rather than executions, which nobody counted. ``counts``: those of hits,
-    where the executions are only looked at again.
+    ``by_name``: those on nodes by name. ``once``: these are nodes rather than executions, which nobody
+    counted. ``before``: the counts of hits to go on from, where the executions are only looked at again.
     """
+    again = None if before is None else (dict(before.counts), dict(before.named))
     stopped: dict[tuple[str, int], list[int]] = {}
+    named_: dict[int, list[int]] = {}
     made: Counter[tuple[str, int]] = Counter()
     for index, execution in enumerate(found):
         source = execution.source
+        on = by_name.get(execution.node, ())
         if source is None:
             continue
         breakpoint = runtime.breakpoints.at(source.path, source.line)
-        if breakpoint is None:
+        if breakpoint is None and not on:
             continue
         line = source.path, source.line
         made[line] += 1
         names: dict[str, Any] = {}
         scope: dict[str, Any] = {}
-        if breakpoint.condition or breakpoint.log_message:
+        if _asks(breakpoint, on):
             names = dict(_names(execution, variables.get(line, {})))
             scope = globals_of(source.path, frame)
-        if not runtime.breakpoints.hit(source.path, breakpoint, names, scope, counts):
+        counts = again and again[1]
+        for number in runtime.node_breakpoints.hit(on, names, scope, counts) if on else ():
+            named_.setdefault(number, []).append(index)
+        if breakpoint is None or not runtime.breakpoints.hit(
+            source.path, breakpoint, names, scope, again and again[0]
+        ):
             continue
         if breakpoint.log_message:
             text = runtime.breakpoints.log_text(breakpoint, names, scope)
@@ -117,16 +138,27 @@ def hits(
                 log(index, breakpoint, text, source)
         else:
             stopped.setdefault(line, []).append(index)
-    result = Hits()
+    result = Hits(named=tuple(named_))
     for line, indices in stopped.items():
         source = found[indices[0]].source
         if source is not None:
             result.lines.append(source)
-        result.executions += indices
-        result.keys.update((found[index].node, found[index].iteration) for index in indices)
         result.parts.append(_part(found, line[1], indices, made[line], once))
-    result.executions.sort()
+    by_number = {number: [found[at].name for at in places] for number, places in named_.items()}
+    result.parts += named.parts(by_number, runtime.node_breakpoints, once)
+    result.executions = sorted({at for each in (stopped, named_) for at in _all(each)})
+    result.keys = {(found[at].node, found[at].iteration) for at in result.executions}
     return result
+
+
+def _all(stopped: Mapping[Any, Sequence[int]]) -> Iterator[int]:
+    return (index for indices in stopped.values() for index in indices)
+
+
+def _asks(breakpoint: Breakpoint | None, on: Sequence[NodeBreakpoint]) -> bool:
+    """Whether one of them has an expression."""
+    line = breakpoint is not None and (breakpoint.condition or breakpoint.log_message)
+    return bool(line) or any(item.condition for item in on)
 
 
 def _names(execution: Execution, variables: Names) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from graphdebug.protocol.model import Source, StepKind
+from graphdebug.protocol.model import Phase, Source, StepKind
 from graphdebug.runtime.frames import source_of, user_frame
 
 
@@ -29,6 +30,8 @@ class Call:
     """When, in nanoseconds of ``perf_counter``."""
     spent: int = 0
     """Nanoseconds of it that were our own."""
+    phase: Phase = "forward"
+    """What eager operations in it belong to."""
     running: bool = False
     """Whether a graph runs in it now."""
     function: Any = None
@@ -58,6 +61,22 @@ class Calls:
         """The calling thread's."""
         call: Call | None = getattr(self._thread, "call", None)
         return call
+
+    @property
+    def phase(self) -> Phase:
+        """What the calling thread's eager operations belong to."""
+        call = self.current
+        return "forward" if call is None else call.phase
+
+    @property
+    def described(self) -> str:
+        """The calling thread's in words: what was called, and where."""
+        call = self.current
+        if call is None:
+            return "Session.run"
+        source = call.source
+        where = "" if source is None else f" ({os.path.basename(source.path)}:{source.line})"
+        return f"{call.name}{where}"
 
     def begin(self, kind: StepKind, name: str) -> Call | None:
         """The call that begins here; None where it is a part of one already going on."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdebug.protocol.model import VALUE_LIMIT
-from graphdebug.runtime.backends.tensorflow import budget, contexts, partitions, taps
+from graphdebug.runtime.backends.tensorflow import budget, contexts, named, partitions, taps
+from graphdebug.runtime.backends.tensorflow.named import Matches
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.record import Execution
 from graphdebug.runtime.backends.tensorflow.recordings import InlinedCall, executions, heads
@@ -30,6 +31,7 @@ from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
+    from graphdebug.runtime.boot import Runtime
 
 _INLINED = ("PartitionedCall", "StatefulPartitionedCall")
 
@@ -48,6 +50,10 @@ class Asked:
     """Whether a call is going to stop in any case, so that all of it is recorded."""
     calls: list[InlinedCall] = field(default_factory=list)
     """Calls of functions on those lines, of which only the called function's nodes are left."""
+    by_name: Matches = field(default_factory=Matches)
+    """What breakpoints on nodes by name are on."""
+    told: bool = False
+    """Whether that was told."""
 
 
 @dataclass
@@ -109,7 +115,7 @@ class Plan:
         self.ran: budget.Ran = {}
         """What the last recorded call tells about the next one."""
         self._free: dict[frozenset[Slot], list[Copy]] = {}
-        self._asked: tuple[tuple[int, bool], Asked] | None = None
+        self._asked: tuple[tuple[int, int, bool], Asked] | None = None
         names = renamed_in(definition, concrete.graph)
         if "_XlaMustCompile" in definition.attr and definition.attr["_XlaMustCompile"].b:
             self.why = "XLA compiles it as a whole; jit_compile=False keeps its nodes"
@@ -123,8 +129,8 @@ class Plan:
 
     def asked(self, lines: GraphLines, graph: Any, backend: TensorFlow) -> Asked:
         """What the breakpoints ask; worked out once for each change of them."""
-        breakpoints = backend.runtime.breakpoints
-        key = breakpoints.version, backend.records_values
+        breakpoints, named = backend.runtime.breakpoints, backend.runtime.node_breakpoints
+        key = breakpoints.version, named.version, backend.records_values
         with self.lock:
             if self._asked is None or self._asked[0] != key:
                 self._asked = key, self._ask(lines, graph, breakpoints.files, backend)
@@ -155,6 +161,12 @@ class Plan:
                 slots.update(self._slots(graph, origins, None))
                 unsure = breakpoint.condition or breakpoint.hit_condition or breakpoint.log_message
                 walks |= left and not unsure
+        if backend.runtime.node_breakpoints:
+            asked.by_name = self.by_name(lines, graph, backend.runtime)
+            walks |= asked.by_name.stops
+            for node in asked.by_name.nodes:
+                found = self._slots(graph, [self.executable.origin[node]], None)
+                slots.update(slot for slot in found if slot[0] == node)
         asked.stops = walks
         if walks:
             others = candidates(graph, self.executable)
@@ -166,6 +178,10 @@ class Plan:
             slots.update(heads(self.executable))
         asked.slots = frozenset(slots)
         return asked
+
+    def by_name(self, lines: GraphLines, graph: Any, runtime: Runtime) -> Matches:
+        """What breakpoints on nodes by name are on."""
+        return named.matches(graph, self.executable, runtime.node_breakpoints, lines.origins)
 
     def _origin(self, candidate: budget.Candidate) -> Origin:
         return self.executable.origin[candidate.slot[0]]
@@ -243,21 +259,23 @@ class Copies:
         self, context: Any, concrete: Any, name: bytes, inputs: Sequence[Any]
     ) -> tuple[Plan, Asked] | None:
         """What is known of a function that is called, and asked about; None where nobody asks."""
-        breakpoints = self._backend.runtime.breakpoints
-        if not (breakpoints.files or self._backend.records_values):
+        if not (self._backend.asked or self._backend.records_values):
             return None
         graph = concrete.graph
         lines = self._backend.graphs.lines(graph)
-        if not self._backend.records_values:
-            lines.update(graph)
-            if not any(
-                lines.built_at(graph, path, line)
-                for path, file in breakpoints.files.items()
-                for line in file
-            ):
-                return None
+        if not (self._backend.records_values or self._asks(graph, lines)):
+            return None
         plan = self._plan(context, concrete, name, inputs)
         return plan, plan.asked(lines, graph, self._backend)
+
+    def _asks(self, graph: Any, lines: GraphLines) -> bool:
+        """Whether a breakpoint may be on a node of this function."""
+        runtime = self._backend.runtime
+        lines.update(graph)
+        files = runtime.breakpoints.files
+        return bool(runtime.node_breakpoints) or any(
+            lines.built_at(graph, path, line) for path, file in files.items() for line in file
+        )
 
     def record(self, context: Any, plan: Plan, asked: Asked) -> Recording | Unrecorded:
         """The recording of a call that begins, or why there is none."""

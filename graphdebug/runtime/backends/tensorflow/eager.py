@@ -8,6 +8,7 @@ import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from graphdebug.protocol.model import Phase
 from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
@@ -101,6 +102,9 @@ class Eager:
 class EagerHook(GuardedHook):
     """Around a call that may end a step of an eager loop."""
 
+    phase: Phase
+    """What the operations of the call belong to."""
+
     def __init__(self, eager: Eager, what: str) -> None:
         super().__init__(eager.backend, what)
         self.eager = eager
@@ -111,7 +115,10 @@ class EagerHook(GuardedHook):
         if not context.executing_eagerly():
             return None, args, kwargs
         self.eager.install_keras()
-        return self.backend.begin("eager", self.name(args[0])), args, kwargs
+        call = self.backend.begin("eager", self.name(args[0]))
+        if call is not None:
+            call.phase = self.phase
+        return call, args, kwargs
 
     def name(self, owner: Any) -> str:
         """What the step is called."""
@@ -131,6 +138,8 @@ class EagerHook(GuardedHook):
 class GradientHook(EagerHook):
     """Around ``GradientTape.gradient``."""
 
+    phase = "backward"
+
     def __init__(self, eager: Eager) -> None:
         super().__init__(eager, "GradientTape.gradient")
 
@@ -140,6 +149,8 @@ class GradientHook(EagerHook):
 
 class ApplyHook(EagerHook):
     """Around an optimizer's update."""
+
+    phase = "optimizer"
 
     def __init__(self, eager: Eager) -> None:
         super().__init__(eager, "apply_gradients")

@@ -12,6 +12,7 @@ from graphdebug.protocol.model import Node
 from graphdebug.runtime.backends.tensorflow import (
     boundary,
     budget,
+    named,
     record,
     retraces,
     static,
@@ -20,6 +21,7 @@ from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.copies import Copies, Recording, Unrecorded
 from graphdebug.runtime.backends.tensorflow.live_functions import Held, LiveFunctions
+from graphdebug.runtime.backends.tensorflow.named import Named
 from graphdebug.runtime.backends.tensorflow.record import Execution
 from graphdebug.runtime.backends.tensorflow.signatures import Line
 from graphdebug.runtime.backends.tensorflow.sources import Origin
@@ -53,6 +55,8 @@ class Known:
     """What it was built of."""
     devices: tuple[str, ...]
     """Where they run."""
+    name: str
+    """What was called."""
 
 
 class Functions:
@@ -71,7 +75,7 @@ class Functions:
 
     def report(self, call: Call, concrete: Any, duration: int) -> None:
         """Report the step of a call that is over, and stop where a breakpoint asks for it."""
-        wanted = bool(self.runtime.breakpoints.files) or call.recording is not None
+        wanted = self.backend.asked or call.recording is not None
         if not (wanted or self.backend.records_nodes):
             index = self.backend.step(call, duration, None, 0, ())
             self.backend.stop(call, index, boundary.Hits())
@@ -93,7 +97,8 @@ class Functions:
             self._bind_removed(unrecorded.asked.removed)
             passed.update(unrecorded.asked.removed, unrecorded.lines)
         built = [item for item in _executions(known.nodes) if _line(item) not in passed]
-        stops = boundary.hits(self.runtime, built, {}, call.frame, once=True)
+        by_name = self._by_name(known, unrecorded, why)
+        stops = boundary.hits(self.runtime, built, {}, call.frame, by_name=by_name, once=True)
         graph = None
         if stops.executions or self.backend.records_nodes:
             graph = self.runtime.recorder.graph(known.key, lambda: known.nodes)
@@ -101,6 +106,16 @@ class Functions:
         self.backend.stop(call, index, stops, UNSEEN.format(why or UNKNOWN))
         if isinstance(unrecorded, Held) and not stops.executions:
             self.backend.sessions.live.finish(call, unrecorded.live, index)
+
+    def _by_name(self, known: Known, unrecorded: Any, why: str) -> Named:
+        """The breakpoints on nodes by name that stop after a call of which nothing was recorded."""
+        if not self.runtime.node_breakpoints or (unrecorded is not None and not why):
+            return {}
+        found = named.of_nodes(known.nodes, self.runtime.node_breakpoints)
+        named.tell(
+            self.runtime, found, (), f"the call of {known.name}", UNSEEN.format(why or UNKNOWN)
+        )
+        return found.nodes
 
     def _unasked(self, call: Call, known: Known, duration: int) -> None:
         """The same for a call that no breakpoint asks about."""
@@ -115,7 +130,7 @@ class Functions:
     ) -> None:
         """The same for a call whose values were recorded."""
         graph, asked = concrete.graph, recording.asked
-        before = boundary.Before(self.runtime.breakpoints.files, self.runtime.breakpoints.counts)
+        before = boundary.Before.now(self.runtime)
         limit = self.runtime.configuration.record_limit
         kept = False
         try:
@@ -127,7 +142,8 @@ class Functions:
                 (path, line): variables(graph, path, line, origins)
                 for (path, line), origins in asked.lines.items()
             }
-            stops = boundary.hits(self.runtime, found, names, call.frame)
+            on = asked.by_name.nodes
+            stops = boundary.hits(self.runtime, found, names, call.frame, by_name=on)
             number, nodes = self._number(found, stops, known, limit)
             index = self.backend.step(call, duration, number, len(nodes), known.devices)
             replay = self._walk(call, concrete, found, stops, before) if stops.executions else None
@@ -157,6 +173,7 @@ class Functions:
         before: boundary.Before,
     ) -> Walk:
         recording: Recording = call.recording
+        lines = self.backend.graphs.lines(concrete.graph)
 
         def why(item: Execution, slot: int) -> str:
             if (item.node, slot) in recording.asked.slots or slot not in item.outputs:
@@ -166,7 +183,7 @@ class Functions:
         return Walk(
             self.runtime,
             concrete.graph,
-            self.backend.graphs.lines(concrete.graph),
+            lines,
             recording,
             found,
             stops.executions,
@@ -174,6 +191,7 @@ class Functions:
             why,
             before,
             recording.release,
+            lambda: recording.plan.by_name(lines, concrete.graph, self.runtime).nodes,
         )
 
     def _bind_removed(self, removed: Mapping[Line, Sequence[Origin]]) -> None:
@@ -197,7 +215,7 @@ class Functions:
             lines = self.backend.graphs.lines(graph)
             nodes = static.nodes(graph, lines, graph.get_operations(), device)
             key = "function", next(self._numbers)
-            known = self._known[concrete] = Known(key, nodes, static.devices(nodes))
+            known = self._known[concrete] = Known(key, nodes, static.devices(nodes), graph.name)
             sources = (node.source for node in nodes if node.source is not None)
             why = UNTOLD.format(untold) if untold else ""
             if not self.live.asked:  # else that is told before a call

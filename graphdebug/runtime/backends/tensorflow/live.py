@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphdebug.protocol.model import Source
+from graphdebug.protocol.runtime import NodeBreakpoint
 from graphdebug.runtime import debugger
 from graphdebug.runtime.backends.tensorflow.gates import Answer, Gate
 from graphdebug.runtime.backends.tensorflow.watches import Slot
@@ -43,6 +44,10 @@ class Spot:
     """Whether it may run more than once in a run."""
     device: str = ""
     """Where it runs."""
+    built: str = ""
+    """The operation that the user built, where TensorFlow put another in its place."""
+    called: str = ""
+    """What it was called where it was built, in a function's graph."""
 
 
 @dataclass(frozen=True)
@@ -170,19 +175,31 @@ class Live:
         scope = self._spots.globals(source)
         breakpoint = breakpoints.at(source.path, source.line)
         hit = breakpoint is not None and breakpoints.hit(source.path, breakpoint, names, scope)
+        by_name = self._runtime.node_breakpoints.hit(self._on(spot), names, scope)
         if breakpoint is not None and breakpoint.log_message:
-            if hit and self.move != "step":  # else the debugger itself logs, in the frame below
+            if (
+                hit and not by_name and self.move != "step"
+            ):  # else the debugger itself logs, in the frame below
                 self._runtime.log(breakpoints.log_text(breakpoint, names, scope), source)
             hit = False
-        if not (hit or self.move == "step"):
+        if not (hit or by_name or self.move == "step"):
             return
         self.move = self._runtime.node_stops.stop(
-            "breakpoint" if hit else "step",
+            "breakpoint" if hit else "function breakpoint" if by_name else "step",
             source,
             self._step,
             self._text(execution),
             lambda: debugger.show(source.path, source.line, source.function, names, scope),
+            hit=by_name,
         )
+
+    def _on(self, spot: Spot) -> tuple[NodeBreakpoint, ...]:
+        """The breakpoints on nodes by name that are on it."""
+        breakpoints = self._runtime.node_breakpoints
+        if not breakpoints:
+            return ()
+        names = (spot.name, spot.op_type, spot.built, spot.called)
+        return breakpoints.matching(*filter(None, names))
 
     def _names(self, execution: _Execution) -> dict[str, Any]:
         """What is seen at a stop as locals."""
@@ -279,13 +296,16 @@ class Live:
         source = spot.source
         return self.move == "step" or (
             self._runtime.breakpoints.at(source.path, source.line) is not None
+            or bool(self._on(spot))
         )
 
     def _now_wanted(self) -> frozenset[Slot]:
         """The outputs that are to ask, as breakpoints and steps are now."""
         if self._freed or not (self._runtime.observed and debugger.attached()):
             return frozenset()
-        key = self._runtime.breakpoints.version, self.move == "step"
+        runtime = self._runtime
+        version = runtime.breakpoints.version, runtime.node_breakpoints.version
+        key = *version, self.move == "step"
         if self._wanted[0] != key:
             spots = [spot for spot in self._spots.nodes.values() if self._stops_at(spot)]
             self._wanted = key, Spots(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.copies import Asked, Plan
 from graphdebug.runtime.backends.tensorflow.live import Live, Spot, Spots
 from graphdebug.runtime.backends.tensorflow.live_sessions import NODE
+from graphdebug.runtime.backends.tensorflow.named import tell
 from graphdebug.runtime.backends.tensorflow.record import short_device
 from graphdebug.runtime.backends.tensorflow.recordings import InlinedCall
 from graphdebug.runtime.backends.tensorflow.signatures import Line
@@ -116,11 +117,13 @@ class LiveFunctions:
         self, call: Call, context: Any, concrete: Any, plan: Plan, asked: Asked
     ) -> Held | None:
         """The call that begins, if it has lines that are to stop; what all of them do is told."""
-        if not (self.asked and debugger.attached() and asked.lines):
+        if not (self.asked and debugger.attached() and (asked.lines or asked.by_name.nodes)):
+            self._tell_named(call, asked, (), plan.why)
             return None
         left = asked.lines.keys() - asked.removed.keys()
         if plan.why:
             self._tell(left, "boundary", BOUNDARY.format(plan.why))
+            self._tell_named(call, asked, (), plan.why)
             return None
         found = self._spots_of(plan, concrete.graph)
         at = frozenset((spot.source.path, spot.source.line) for spot in found.nodes.values())
@@ -130,14 +133,23 @@ class LiveFunctions:
             copy = self._borrow(context, plan, found)
         except taps.Untapped as error:
             self._tell(left, "boundary", BOUNDARY.format(error))
+            self._tell_named(call, asked, (), str(error))
             return None
         self._tell(left & at, "node", NODE)
         self._tell(left - at, "boundary", BOUNDARY.format(UNHELD))
-        if not left & at:
+        nodes = asked.by_name.nodes.keys() & found.nodes.keys()
+        self._tell_named(call, asked, nodes, UNHELD)
+        if not (left & at or nodes):
             self._release(plan, copy)
             return None
         live = Live(self.runtime, None, found, call.name, self.runtime.recorder.next_step)
         return Held(live, copy, place, at.intersection(left), asked, plan)
+
+    def _tell_named(self, call: Call, asked: Asked, held: Collection[str], why: str) -> None:
+        """Tell what breakpoints on nodes by name do in a call; ``why`` some don't stop inside of it."""
+        if not (asked.told or (why and not asked.by_name.nodes)):
+            asked.told = True
+            tell(self.runtime, asked.by_name, held, self.backend.calls.described, why)
 
     def run(self, held: Held, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """In the original's place: call it while the thread stops at its nodes."""

@@ -11,6 +11,7 @@ from graphdebug.runtime import debugger
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.gates import Gates, NoGate
 from graphdebug.runtime.backends.tensorflow.live import Live, Spots
+from graphdebug.runtime.backends.tensorflow.named import tell
 from graphdebug.runtime.backends.tensorflow.signatures import (
     Line,
     Signature,
@@ -82,10 +83,21 @@ class LiveSessions:
         inner = {line for line in rest if not origins.keys() & set(run.selection.lines[line])}
         self._tell(inner, "line", NOTHING.format(OPAQUE), "")
         self._tell(rest - inner, "boundary", "", why or WITHOUT_OUTPUT)
+        named = run.selection.by_name.nodes.keys()
         if not why and debugger.attached():
             run.live_lines = frozenset(at & run.selection.lines.keys())
-            if run.live_lines >= run.selection.lines.keys():
+            run.live_nodes = frozenset(named & found.nodes.keys())
+            if run.live_lines >= run.selection.lines.keys() and run.live_nodes >= named:
                 run.slots = frozenset()
+        self.tell_named(run, why or WITHOUT_OUTPUT)
+
+    def tell_named(self, run: Run, why: str) -> None:
+        """Tell what breakpoints on nodes by name do in a run; ``why`` some don't stop inside of it."""
+        selection = run.selection
+        if not selection.told and self.runtime.node_breakpoints:
+            selection.told = True
+            what = self.backend.calls.described
+            tell(self.runtime, selection.by_name, run.live_nodes, what, why)
 
     def why_not(self, session: Any, options: Any) -> str:
         """What in the user's RunOptions, or in the session's configuration, forbids it."""
@@ -119,7 +131,7 @@ class LiveSessions:
 
     def open(self, run: Run, options: Any, what: str) -> Live | None:
         """Make a run with these RunOptions live, if it has lines that are to stop."""
-        if not run.live_lines:
+        if not (run.live_lines or run.live_nodes):
             return None
         found = self._spots[run.signature]
         try:
@@ -129,7 +141,9 @@ class LiveSessions:
         except NoGate as error:
             self._no_gate = str(error)
             self._tell(run.live_lines, "node", NODE, self._no_gate)
-            run.live_lines = frozenset()
+            run.live_lines, run.live_nodes = frozenset(), frozenset()
+            run.selection.told = False
+            self.tell_named(run, self._no_gate)
             return None
         gate.add_to(options, found.slots)
         return live

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,19 @@ _FREE = frozenset(
 _STEP = ("TensorArray", "Stack")  # what they keep belongs to one run, in an order of its own
 _WRITES = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply")
 _PYTHON = ("PyFunc", "EagerPyFunc")
+_MACHINERY = (
+    "Enter",
+    "RefEnter",
+    "RefExit",
+    "LoopCond",
+    "NextIteration",
+    "RefNextIteration",
+    "Switch",
+    "RefSwitch",
+    "_SwitchN",
+)
+"""What loops and branches are made of, which nobody wrote. (An ``Exit`` is a loop's result.)"""
+
 _LOOPS = ("Enter", "RefEnter", "While", "StatelessWhile")
 
 
@@ -290,3 +303,29 @@ def _files(directory: str) -> Iterable[str]:
     for parent, _, names in os.walk(directory):
         for name in names:
             yield os.path.join(parent, name)
+
+
+def is_machinery(executable: Executable, node: str) -> bool:
+    """Whether nobody wrote a node: it is what a loop or a branch is made of."""
+    definition = executable.nodes[node]
+    if definition.op in _MACHINERY:
+        return True
+    made_by = [
+        (producer, executable.nodes[producer].op)
+        for producer, _ in inputs(definition)
+        if producer in executable.nodes
+    ]
+    if definition.op in ("Merge", "RefMerge"):
+        return any(op in ("NextIteration", "RefNextIteration") for _, op in made_by)
+    # The value of a loop's variable in its body; an Identity of the user's has a Switch of its own.
+    return definition.op == "Identity" and any(
+        op in ("Switch", "RefSwitch") and producer != f"{node}/Switch" for producer, op in made_by
+    )
+
+
+def inputs(definition: Any) -> Iterator[tuple[str, int]]:
+    """The outputs that a NodeDef takes: a node's name and a position of each."""
+    for text in definition.input:
+        if not text.startswith("^"):
+            name, _, slot = text.partition(":")
+            yield name, int(slot or 0)

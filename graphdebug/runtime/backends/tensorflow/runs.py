@@ -35,6 +35,8 @@ class Run:
     """What bounds the record meanwhile."""
     live_lines: frozenset[Line] = frozenset()
     """Lines with breakpoints that stop while the graph runs."""
+    live_nodes: frozenset[str] = frozenset()
+    """The same of nodes that breakpoints by name are on."""
     live: Live | None = None
     """The run, where it stops at its nodes."""
     twin: tuple[Any, Twin] | None = None

@@ -15,6 +15,7 @@ from graphdebug.runtime.backends.tensorflow.live_sessions import (
     REMOTE,
     LiveSessions,
 )
+from graphdebug.runtime.backends.tensorflow.named import Named
 from graphdebug.runtime.backends.tensorflow.partitions import executable
 from graphdebug.runtime.backends.tensorflow.record import Execution, Record
 from graphdebug.runtime.backends.tensorflow.runs import Run, Twin
@@ -71,7 +72,7 @@ class Sessions:
         self, session: Any, options: Any, feeds: Any, fetches: Any, targets: Any, metadata: Any
     ) -> tuple[Run, tuple[Any, ...]]:
         """The run that begins, and the arguments to run with so that it is recorded."""
-        if not (self.backend.records_nodes or self.runtime.breakpoints.files):
+        if not (self.backend.records_nodes or self.backend.asked):
             return self._untold, (session, options, feeds, fetches, targets, metadata)
         run = self._run(session, *self._signature(session.graph, feeds, fetches, targets))
         if run.traced:
@@ -105,7 +106,7 @@ class Sessions:
         run = self._run(session, wanted, tuple(map(_shape, feeds)))
         if made not in self.options or run.signature.why_unwatchable(session, self.dumps):
             run.traced = False  # the twin has kernels of its own
-        if self.live.asked and run.selection.lines:
+        if self.live.asked and run.selection.asked:
             self.live.plan(session, run, CALLABLE)
         if not run.traced:
             return run, None, None
@@ -150,7 +151,7 @@ class Sessions:
         wanted, shapes = self._signature(session.graph, feeds, fetches, ())
         known = self.signatures.of(session)
         parts = known.parts(handle)
-        if self.runtime.breakpoints.files:
+        if self.backend.asked:
             self.live.unseen(session.graph, wanted, PARTIAL)
         key = ("part", known.number, wanted, shapes, len(parts.ran))
         run = Run(session.graph, known.of(wanted), shapes, key)
@@ -166,25 +167,22 @@ class Sessions:
         signature = known.of(wanted)
         key = ("session", known.number, wanted, shapes)
         run = Run(session.graph, signature, shapes, key)
-        breakpoints = self.runtime.breakpoints
+        asked = self.backend.asked
         if session._target:
-            if breakpoints.files:
+            if asked:
                 self.live.unseen(session.graph, wanted, REMOTE)
             return run
-        if breakpoints.files:
-            run.selection = signature.selection(
-                session,
-                self.backend.graphs.lines(session.graph),
-                breakpoints.files,
-                breakpoints.version,
-                self.dumps,
-            )
+        if asked:
+            lines = self.backend.graphs.lines(session.graph)
+            run.selection = signature.selection(session, lines, self.runtime, self.dumps)
             limit = self.runtime.configuration.record_limit
             run.slots = signature.watched(session.graph, run.selection, shapes, limit)
+            if not (self.live.asked and run.selection.by_name.nodes):
+                self.live.tell_named(run, "")
         if self.backend.records_values:
             run.slots |= signature.small(session, self.dumps)
         new = self.backend.records_nodes and shapes not in signature.summaries
-        run.traced = bool(new or run.selection.lines or run.slots)
+        run.traced = bool(new or run.selection.asked or run.slots)
         return run
 
     def _ask(self, run: Run, session: Any, options: Any) -> None:
@@ -255,7 +253,7 @@ class Sessions:
             return
         kept = False
         try:
-            many = run.selection.stops or not run.selection.lines
+            many = run.selection.stops or not run.selection.asked
             stops, index, walk = (untraced(self._look) if many else self._look)(call, run, duration)
             said = () if walk is None else self._said(run)
             kept = self.backend.stop(call, index, stops, *said, replay=walk)
@@ -267,7 +265,7 @@ class Sessions:
 
     def _look(self, call: Call, run: Run, duration: int) -> tuple[boundary.Hits, int, Walk | None]:
         """What stops in a run that was recorded, its step, and the way through it."""
-        before = boundary.Before(self.runtime.breakpoints.files, self.runtime.breakpoints.counts)
+        before = boundary.Before.now(self.runtime)
         stops = self._hits(call, run)
         index = self._step(call, run, duration, stops)
         return stops, index, self._walk(call, run, stops, before) if stops.executions else None
@@ -289,10 +287,17 @@ class Sessions:
             reasons(run.selection, run.slots if run.watch is not None else frozenset()),
             before,
             lambda: self._release(run),
+            lambda: self._by_name(run),
         )
 
+    def _by_name(self, run: Run) -> Named:
+        """What the breakpoints on nodes by name are on that are set now."""
+        known = run.known or run.signature.executed
+        lines = self.backend.graphs.lines(run.graph)
+        return run.signature.by_name(run.graph, lines, known, self.runtime).nodes
+
     def _hits(self, call: Call, run: Run) -> boundary.Hits:
-        if run.record is None or not run.selection.lines:
+        if run.record is None or not run.selection.asked:
             return boundary.Hits()
         # Of most runs only the lines with breakpoints matter, and the rest is never looked at.
         nodes = run.selection.nodes
@@ -309,7 +314,9 @@ class Sessions:
             if item.source is None or (item.source.path, item.source.line) not in run.live_lines
         ]
         self._bind(run, asked)
-        return boundary.hits(self.runtime, asked, run.selection.names, call.frame)
+        held, on = run.live_nodes, run.selection.by_name.nodes
+        others = {node: found for node, found in on.items() if node not in held} if held else on
+        return boundary.hits(self.runtime, asked, run.selection.names, call.frame, by_name=others)
 
     def _step(self, call: Call, run: Run, duration: int, stops: boundary.Hits) -> int:
         graph = self.runtime.recorder.known(run.key) if self.backend.records_nodes else None

@@ -8,12 +8,13 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdebug.protocol.model import VALUE_LIMIT
 from graphdebug.protocol.runtime import Breakpoint
-from graphdebug.runtime.backends.tensorflow import budget, partitions
+from graphdebug.runtime.backends.tensorflow import budget, named, partitions
 from graphdebug.runtime.backends.tensorflow.assignments import Names, variables
+from graphdebug.runtime.backends.tensorflow.named import Matches
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution, large
 from graphdebug.runtime.backends.tensorflow.sources import (
@@ -24,6 +25,9 @@ from graphdebug.runtime.backends.tensorflow.sources import (
     find,
 )
 from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.boot import Runtime
 
 SIGNATURES_LIMIT = 256
 """Signatures remembered for each session."""
@@ -65,6 +69,15 @@ class Selection:
     """Whether one of the breakpoints stops in any case, so that the whole run is worth recording."""
     without_values: str = ""
     """Why nothing can be watched; empty where it can."""
+    by_name: Matches = field(default_factory=Matches)
+    """What breakpoints on nodes by name are on."""
+    told: bool = False
+    """Whether that was told."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether any breakpoint asks about it."""
+        return bool(self.lines or self.by_name.nodes)
 
 
 class Signature:
@@ -79,24 +92,20 @@ class Signature:
         self._chosen: dict[tuple[Shapes, int], frozenset[Slot]] = {}
         self._ran: dict[Shapes, budget.Ran] = {}
         self._large: set[Slot] = set()
-        self._selection: tuple[int, Selection] = (-1, Selection())
+        self._selection: tuple[Any, Selection] = (None, Selection())
         self._executable: Executable | None = None
         self._problem: str | None = None
         self._watches: dict[frozenset[Slot], list[Watch]] = {}
         self._reachable: Reachable | None = None
 
     def selection(
-        self,
-        session: Any,
-        lines: GraphLines,
-        breakpoints: Mapping[str, Mapping[int, Breakpoint]],
-        version: int,
-        dumps: Dumps,
+        self, session: Any, lines: GraphLines, runtime: Runtime, dumps: Dumps
     ) -> Selection:
-        """What these breakpoints ask about; worked out once for each change of them."""
+        """What the breakpoints ask about; worked out once for each change of them."""
+        version = runtime.breakpoints.version, runtime.node_breakpoints.version
         with self.lock:
             if self._selection[0] != version:
-                self._selection = version, self._select(session, lines, breakpoints, dumps)
+                self._selection = version, self._select(session, lines, runtime, dumps)
             return self._selection[1]
 
     def executable(self, session: Any, dumps: Dumps) -> Executable:
@@ -114,6 +123,11 @@ class Signature:
                 self._executable = Executable()
                 self._problem = str(error)
         return self._executable
+
+    @property
+    def executed(self) -> Executable:
+        """The same, where it was asked for before."""
+        return self._executable or Executable()
 
     def small(self, session: Any, dumps: Dumps) -> frozenset[Slot]:
         """Outputs whose values may travel; which ones are too large the first run tells."""
@@ -139,7 +153,7 @@ class Signature:
             key = shapes, limit
             if key not in self._chosen:
                 if self._candidates is None:
-                    self._candidates = list(candidates(graph, self._executable or Executable()))
+                    self._candidates = list(candidates(graph, self.executed))
                 known = self._ran.get(shapes, {})
                 self._chosen[key] = budget.chosen(self._candidates, known, limit)
             return self._chosen[key] | selection.slots
@@ -176,14 +190,8 @@ class Signature:
         with self.lock:
             self._watches.setdefault(frozenset(slots), []).append(watch)
 
-    def _select(
-        self,
-        session: Any,
-        lines: GraphLines,
-        breakpoints: Mapping[str, Mapping[int, Breakpoint]],
-        dumps: Dumps,
-    ) -> Selection:
-        graph = session.graph
+    def _select(self, session: Any, lines: GraphLines, runtime: Runtime, dumps: Dumps) -> Selection:
+        graph, breakpoints = session.graph, runtime.breakpoints.files
         lines.update(graph)
         found = Selection()
         for path, file in breakpoints.items():
@@ -195,10 +203,30 @@ class Signature:
                 ]
                 if origins:
                     found.lines[path, line] = origins
-        if not found.lines:
+        if not (found.lines or runtime.node_breakpoints):
             return found
         executable = self.executable(session, dumps)
         found.without_values = self.why_unwatchable(session, dumps)
+        self._select_lines(found, graph, executable, breakpoints)
+        if runtime.node_breakpoints:
+            by_name = self.by_name(graph, lines, executable, runtime)
+            self._select_named(found, graph, executable, by_name)
+        return found
+
+    def by_name(
+        self, graph: Any, lines: GraphLines, executable: Executable, runtime: Runtime
+    ) -> Matches:
+        """What breakpoints on nodes by name are on."""
+        reached = [origin for origin in lines.origins if self._reaches(graph, origin)]
+        return named.matches(graph, executable, runtime.node_breakpoints, reached)
+
+    def _select_lines(
+        self,
+        found: Selection,
+        graph: Any,
+        executable: Executable,
+        breakpoints: Mapping[str, Mapping[int, Breakpoint]],
+    ) -> None:
         for line_of, origins in found.lines.items():
             for origin in origins:
                 found.nodes.update(executable.origins.get(origin, ()))
@@ -213,7 +241,18 @@ class Signature:
             if left and not (asked.condition or asked.hit_condition or asked.log_message):
                 found.stops = True
             found.looks = found.looks or bool(asked.condition or asked.log_message)
-        return found
+
+    def _select_named(
+        self, found: Selection, graph: Any, executable: Executable, by_name: Matches
+    ) -> None:
+        found.by_name = by_name
+        found.nodes.update(by_name.nodes)
+        found.stops = found.stops or by_name.stops
+        found.looks = found.looks or by_name.looks
+        for node in () if found.without_values else by_name.nodes:
+            origin = executable.origin[node]
+            slots = (slot for slot, _ in watchable(graph, origin, executable))
+            found.slots.update(slot for slot in slots if slot[0] == node)
 
     def _reaches(self, graph: Any, origin: Origin) -> bool:
         if self._reachable is None:

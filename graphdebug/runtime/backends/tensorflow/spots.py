@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from graphdebug.protocol.model import Source
 from graphdebug.runtime.backends.tensorflow import boundary
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.live import Spot, Spots
-from graphdebug.runtime.backends.tensorflow.partitions import Executable
+from graphdebug.runtime.backends.tensorflow.partitions import (
+    Executable,
+    inputs,
+    is_machinery,
+)
 from graphdebug.runtime.backends.tensorflow.record import short_device
 from graphdebug.runtime.backends.tensorflow.signatures import watchable
-from graphdebug.runtime.backends.tensorflow.sources import GraphLines, Origin
-from graphdebug.runtime.backends.tensorflow.watches import Slot
-
-_MACHINERY = (
-    "Enter",
-    "RefEnter",
-    "RefExit",
-    "LoopCond",
-    "NextIteration",
-    "RefNextIteration",
-    "Switch",
-    "RefSwitch",
-    "_SwitchN",
-)
-"""What loops and branches are made of, which nobody wrote. (An ``Exit`` is a loop's result.)"""
+from graphdebug.runtime.backends.tensorflow.sources import GraphLines, Origin, find
 
 
 def spots(graph: Any, lines: GraphLines, executable: Executable) -> Spots:
@@ -38,7 +27,7 @@ def spots(graph: Any, lines: GraphLines, executable: Executable) -> Spots:
     found = {}
     for node, slots in outputs.items():
         source = lines.source(graph, executable.origin[node])
-        if source is None or _is_machinery(executable, node):
+        if source is None or is_machinery(executable, node):
             continue
         definition = executable.nodes[node]
         found[node] = Spot(
@@ -48,10 +37,12 @@ def spots(graph: Any, lines: GraphLines, executable: Executable) -> Spots:
             source=source,
             slots=slots,
             inputs=tuple(
-                item if _is_watchable(executable, *item) else None for item in _inputs(definition)
+                item if _is_watchable(executable, *item) else None for item in inputs(definition)
             ),
             repeats=node in executable.nests,
             device=short_device(definition.device),
+            built=getattr(find(graph, executable.origin[node]), "type", ""),
+            called=executable.origin[node][1],
         )
     holding: dict[Source, dict[Origin, dict[int, str]]] = {}
 
@@ -78,27 +69,3 @@ def _is_watchable(executable: Executable, node: str, slot: int) -> bool:
         return False
     dtype = output.type or definition.attr[output.type_attr].type
     return bool(dtype) and dtypes.as_dtype(dtype) not in (dtypes.resource, dtypes.variant)
-
-
-def _is_machinery(executable: Executable, node: str) -> bool:
-    definition = executable.nodes[node]
-    if definition.op in _MACHINERY:
-        return True
-    made_by = [
-        (producer, executable.nodes[producer].op)
-        for producer, _ in _inputs(definition)
-        if producer in executable.nodes
-    ]
-    if definition.op in ("Merge", "RefMerge"):
-        return any(op in ("NextIteration", "RefNextIteration") for _, op in made_by)
-    # The value of a loop's variable in its body; an Identity of the user's has a Switch of its own.
-    return definition.op == "Identity" and any(
-        op in ("Switch", "RefSwitch") and producer != f"{node}/Switch" for producer, op in made_by
-    )
-
-
-def _inputs(definition: Any) -> Iterator[Slot]:
-    for text in definition.input:
-        if not text.startswith("^"):
-            name, _, slot = text.partition(":")
-            yield name, int(slot or 0)

@@ -10,6 +10,7 @@ from graphdebug.protocol.runtime import Breakpoint
 from graphdebug.runtime.backends.tensorflow import boundary, budget, record
 from graphdebug.runtime.backends.tensorflow.arrays import recorded
 from graphdebug.runtime.backends.tensorflow.assignments import variables
+from graphdebug.runtime.backends.tensorflow.named import Named
 from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution
 from graphdebug.runtime.backends.tensorflow.signatures import Selection
 from graphdebug.runtime.backends.tensorflow.sources import GraphLines
@@ -49,6 +50,7 @@ class Walk:
         why: Why,
         before: boundary.Before,
         release: Callable[[], None],
+        by_name: Callable[[], Named],
     ) -> None:
         """Keep the first of ``found``, up to the limit, and beyond it those at ``wanted`` positions."""
         limit = runtime.configuration.record_limit
@@ -68,6 +70,7 @@ class Walk:
         self._release = release
         self._why = why
         self._before = before
+        self._by_name = by_name
 
     def _attach(self) -> None:
         """List the values: most stops go by without anybody looking at one."""
@@ -114,8 +117,9 @@ class Walk:
             [self._kept[index] for index in indices],
             names,
             self._home,
+            by_name=self._by_name(),
             log=log,
-            counts=dict(self._before.counts),
+            before=self._before,
         )
         return Passed(tuple(indices[at] for at in stops.executions), tuple(logs))
 

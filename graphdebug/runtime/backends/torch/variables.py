@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import torch
 
 from graphdebug.runtime.frames import is_user_file
+from graphdebug.runtime.frames import locals_of as locals_of
 
 _FRAMES_LIMIT = 16
 
@@ -34,18 +33,6 @@ def name_in(frame: FrameType | None, tensor: Any) -> str:
                 return min(found, key=lambda name: (parameter and "." not in name, len(name)))
         frame = frame.f_back
     return ""
-
-
-def locals_of(frame: FrameType) -> dict[str, Any]:
-    """A copy of a frame's locals.
-
-    Python before 3.13 would keep what it was asked for until the function is over.
-    """
-    kept = frame.f_locals
-    copy = dict(kept)
-    if sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-        kept.clear()
-    return copy
 
 
 def _named(scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,228 @@
+"""The operations that eager TensorFlow executes, told to whoever asks; hooked only while somebody does.
+
+Every operation that Python calls ends in one of three functions of ``pywrap_tfe``; TensorFlow's generated
+code, and what a tape calls in backward, look them up there at each call. Of a compiled function the call
+is one operation.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graphdebug.runtime.backends import HookUnfit
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.backends.tensorflow import TensorFlow
+
+FAST, PLAIN, CANCELABLE = "TFE_Py_FastPathExecute", "TFE_Py_Execute", "TFE_Py_ExecuteCancelable"
+
+COMPILED = ("__inference_", "__forward_", "__backward_")
+"""How the names of compiled functions begin."""
+
+
+class Operation(NamedTuple):
+    """One that is about to run, or has run."""
+
+    kind: str
+    """The operation, as TensorFlow calls it: ``MatMul``."""
+    name: str
+    """What the program calls it; empty where it doesn't."""
+    inputs: tuple[Any, ...]
+    """As they were given: tensors, variables, numbers; of a list each."""
+    attributes: dict[str, Any]
+
+
+clock = time.perf_counter_ns
+
+Before = Callable[[Operation], None]
+After = Callable[[Operation, Any, int], None]
+"""Takes what came out and the nanoseconds that it took as well."""
+
+
+class _Here(threading.local):
+    ours: bool = False
+    """Whether what runs is ours."""
+    failed: str = ""
+    """The operation that TensorFlow's fast way refused, which comes again by the plain one."""
+
+
+class Operations:
+    """Calls ``before`` and ``after`` around each operation, on the thread that runs it.
+
+    Either may be None. Errors of theirs end the observation.
+    """
+
+    def __init__(self, backend: TensorFlow) -> None:
+        self._backend = backend
+        self._originals: dict[str, Any] = {}
+        self._ours: dict[str, Any] = {}
+        self._here = _Here()
+        self.before: Before | None = None
+        self.after: After | None = None
+        self.unfit = ""
+        """Why no operation is seen; empty where they are."""
+
+    def check(self) -> None:
+        """Raise HookUnfit where this TensorFlow executes operations otherwise."""
+        from tensorflow.python import pywrap_tfe
+        from tensorflow.python.eager import execute
+        from tensorflow.python.ops import gen_math_ops
+
+        names = gen_math_ops.mat_mul.__wrapped__.__code__.co_names if hasattr(
+            gen_math_ops.mat_mul, "__wrapped__"
+        ) else gen_math_ops.mat_mul.__code__.co_names  # fmt: skip
+        fits = (
+            gen_math_ops.pywrap_tfe is pywrap_tfe
+            and FAST in names
+            and PLAIN in execute.quick_execute.__code__.co_names
+            and CANCELABLE in execute.execute_with_cancellation.__code__.co_names
+            and all(callable(getattr(pywrap_tfe, name, None)) for name in (FAST, PLAIN, CANCELABLE))
+        )
+        if not fits:
+            raise HookUnfit("its operations don't go through pywrap_tfe's functions")
+
+    def listen(self, before: Before | None, after: After | None) -> None:
+        """Tell these from now on; with neither, nothing is hooked. Any thread may call it."""
+        self.before, self.after = before, after
+        if (before or after) and not self.unfit:
+            self._install()
+        else:
+            self.remove()
+
+    def remove(self) -> None:
+        """Put the originals back, except where somebody else replaced ours since."""
+        from tensorflow.python import pywrap_tfe
+
+        for name, original in self._originals.items():
+            if getattr(pywrap_tfe, name) is self._ours[name]:
+                setattr(pywrap_tfe, name, original)
+        self._originals.clear()
+
+    def _install(self) -> None:
+        from tensorflow.python import pywrap_tfe
+
+        if self._originals:
+            return
+        for name, wrapper in (
+            (FAST, self._fast),
+            (PLAIN, self._plain),
+            (CANCELABLE, self._plain),
+        ):
+            original = self._originals[name] = getattr(pywrap_tfe, name)
+            self._ours[name] = wrapper(original)
+            setattr(pywrap_tfe, name, self._ours[name])
+
+    def aside(self) -> Aside:
+        """A block in which what runs isn't told."""
+        return Aside(self._here)
+
+    def _fast(self, original: Any) -> Any:
+        here = self._here
+
+        @functools.wraps(original)
+        def execute(context: Any, kind: str, name: Any, *args: Any) -> Any:
+            if here.ours:
+                return original(context, kind, name, *args)
+            if self.before is not None:
+                self._tell_before(lambda: _given(kind, name, args))
+            begin = clock()
+            try:
+                result = original(context, kind, name, *args)
+            except BaseException as error:
+                here.failed = kind
+                error.__traceback__ = None  # our frame is no part of it, and it begins here
+                raise
+            if self.after is not None:
+                self._tell_after(lambda: _given(kind, name, args), result, clock() - begin)
+            return result
+
+        return execute
+
+    def _plain(self, original: Any) -> Any:
+        here = self._here
+
+        @functools.wraps(original)
+        def execute(
+            handle: Any, device: Any, kind: Any, inputs: Any, attributes: Any, *rest: Any
+        ) -> Any:
+            if here.ours:
+                return original(handle, device, kind, inputs, attributes, *rest)
+            again, here.failed = here.failed == kind, ""
+            if self.before is not None and not again:
+                self._tell_before(lambda: _plainly(kind, inputs, attributes))
+            begin = clock()
+            try:
+                result = original(handle, device, kind, inputs, attributes, *rest)
+            except BaseException as error:
+                error.__traceback__ = None
+                raise
+            if self.after is not None:
+                self._tell_after(
+                    lambda: _plainly(kind, inputs, attributes), result, clock() - begin
+                )
+            return result
+
+        return execute
+
+    def _tell_before(self, operation: Callable[[], Operation]) -> None:
+        here, before = self._here, self.before
+        here.ours = True
+        try:
+            if before is not None and self._backend.active:
+                before(operation())
+        except Exception as error:
+            self._backend.give_up("an operation", error)
+        finally:
+            here.ours = False
+
+    def _tell_after(self, operation: Callable[[], Operation], result: Any, ns: int) -> None:
+        here, after = self._here, self.after
+        here.ours = True
+        try:
+            if after is not None and self._backend.active:
+                after(operation(), result, ns)
+        except Exception as error:
+            self._backend.give_up("an operation", error)
+        finally:
+            here.ours = False
+
+
+class Aside:
+    """Lets what runs in the block go untold."""
+
+    def __init__(self, here: _Here) -> None:
+        self._here = here
+
+    def __enter__(self) -> None:
+        self._before, self._here.ours = self._here.ours, True
+
+    def __exit__(self, *error: object) -> None:
+        self._here.ours = self._before
+
+
+def _given(kind: str, name: Any, args: Sequence[Any]) -> Operation:
+    count = _inputs(kind)
+    called = (name or "").rstrip("/")
+    return Operation(kind, called, tuple(args[:count]), _attributes(args[count:]))
+
+
+def _plainly(kind: Any, inputs: Sequence[Any], attributes: Any) -> Operation:
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    return Operation(kind, "", tuple(inputs), _attributes(tuple(attributes or ())))
+
+
+def _attributes(pairs: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(pairs[::2], pairs[1::2], strict=False))
+
+
+@functools.cache
+def _inputs(kind: str) -> int:
+    """How many inputs an operation takes."""
+    from tensorflow.python.framework import op_def_registry
+
+    known = op_def_registry.get(kind)
+    return 0 if known is None else len(known.input_arg)
