@@ -1,6 +1,13 @@
 /** The views' entry point: `mount` shows one of them in an element of the host's page. */
 
+import { render, type JSX } from "preact";
+
 import type { Disposable, Host, TensorTarget } from "./host";
+import { Observed } from "./model/observed";
+import { STYLE } from "./theme";
+import { AlertsView } from "./view/alerts";
+import { NodesView } from "./view/nodes";
+import { Steps } from "./view/steps";
 
 export type ViewName = "steps" | "nodes" | "graph" | "alerts" | "tensor";
 
@@ -22,7 +29,7 @@ export interface MountOptions {
 /**
  * Show a view in `element`, which it fills. The element needs a size of its own. What the view draws
  * is in the element's shadow tree, so that styles of the page and of the view don't meet; colours and
- * fonts come through the custom properties `--gd-*`, which `theme.ts` lists and maps.
+ * fonts come through the custom properties that `theme.ts` lists.
  */
 export function mount(
   view: ViewName,
@@ -31,9 +38,28 @@ export function mount(
   options: MountOptions = {},
 ): Disposable {
   const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
-  const place = document.createElement("section");
-  place.setAttribute("aria-label", VIEW_TITLES[view]);
-  root.replaceChildren(place);
-  place.textContent = options.target?.kind ?? host.session?.name ?? "No session.";
-  return { dispose: () => root.replaceChildren() };
+  const style = new CSSStyleSheet();
+  style.replaceSync(STYLE);
+  root.adoptedStyleSheets = [style];
+  const observed = new Observed(host);
+  render(content(view, observed, options), root);
+  return {
+    dispose: () => {
+      render(null, root);
+      observed.dispose();
+    },
+  };
+}
+
+function content(view: ViewName, of: Observed, options: MountOptions): JSX.Element {
+  switch (view) {
+    case "steps":
+      return <Steps of={of} />;
+    case "nodes":
+      return <NodesView of={of} />;
+    case "alerts":
+      return <AlertsView of={of} />;
+    default:
+      return <p>{options.target?.kind}</p>;
+  }
 }
