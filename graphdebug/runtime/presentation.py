@@ -1,7 +1,7 @@
 """How values stand in Variables: a line that costs nothing, few children, the rest when opened.
 
 Each framework brings modules that know its classes (``Presenter``); this one asks them, and is what
-``debugger.present`` gives to pydevd. An error of ours becomes text: pydevd would otherwise print
+``debugger.values`` gives to pydevd. An error of ours becomes text: pydevd would otherwise print
 the whole value in its own way.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol, cast
 
-from graphdebug.runtime import debugger
+from graphdebug.runtime.debugger import values
 from graphdebug.runtime.tree import Child, Group
 
 _MODULES = {
@@ -53,7 +53,7 @@ def install() -> None:
                 if name not in _presenters:
                     module = importlib.import_module(f"graphdebug.runtime.backends.{name}")
                     _presenters[name] = cast(Presenter, module)
-    debugger.present(Strings, Children)
+    values.present(Strings, Children)
 
 
 class _Presented:

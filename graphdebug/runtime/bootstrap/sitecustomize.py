@@ -79,12 +79,9 @@ def _boot(chains: bool) -> None:
                 sys.modules["graphdebug"] = module
                 spec.loader.exec_module(module)
             if name == "pydevd":
-                from graphdebug.runtime import debugger
+                from graphdebug.runtime.debugger import mends
 
-                debugger.answer_without_delay()
-                debugger.end_without_delay()
-                debugger.ask_conditions_safely()
-                debugger.leave_compilers_alone()
+                mends.mend()
             elif not name:
                 from graphdebug.runtime import boot
 

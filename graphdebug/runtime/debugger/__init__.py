@@ -1,0 +1,164 @@
+"""The one place that touches debugpy and pydevd inside the user's process.
+
+This module stops in threads and tells how they stand; ``mends`` has what pydevd does better since,
+``values`` shows ours in Variables.
+
+Everything here answers quietly where debugpy isn't there, or isn't as this was written for:
+``problems`` lists what doesn't fit, and that part stays off.
+"""
+
+from __future__ import annotations
+
+import keyword
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType, FunctionType, TracebackType
+from typing import Any
+
+ASK = "__graphdebug_stop__"
+"""The parameter of the functions that stand for the user's lines, which they call to stop."""
+
+problems: list[str] = []
+"""What of debugpy didn't fit, and what therefore stays off."""
+
+
+def attached() -> bool:
+    """Whether a client debugs this process now."""
+    debugpy = sys.modules.get("debugpy")
+    if debugpy is None:
+        return False
+    try:
+        return bool(debugpy.is_client_connected())
+    except Exception:
+        return False
+
+
+def suspended(ident: int | None = None) -> bool:
+    """Whether a thread is stopped; the calling one then runs an evaluation of the user's."""
+    return getattr(_thread_info(ident), "pydev_state", None) == _SUSPENDED
+
+
+_SUSPENDED, _STEPS_IN = 2, (107, 144, 206)
+"""pydevd's STATE_SUSPEND; its CMD_STEP_INTO, CMD_STEP_INTO_MY_CODE and CMD_STEP_INTO_COROUTINE."""
+
+
+def raised() -> tuple[BaseException, TracebackType | None] | None:
+    """The exception that the calling thread is stopped for, and its traceback from there inwards."""
+    try:
+        from _pydevd_bundle.pydevd_constants import get_current_thread_id
+        from pydevd import get_global_debugger
+
+        frames = get_global_debugger().suspended_frames_manager
+        stopped = frames.get_frames_list(get_current_thread_id(threading.current_thread()))
+        error, traceback = stopped.exc_desc, stopped.trace_obj
+    except Exception:
+        return None
+    if not isinstance(error, BaseException):
+        return None
+    return error, traceback if isinstance(traceback, TracebackType) else error.__traceback__
+
+
+def stepping_in() -> bool:
+    """Whether the user steps into what the calling thread does now."""
+    return getattr(_thread_info(), "pydev_step_cmd", -1) in _STEPS_IN
+
+
+def end_step() -> None:
+    """The step of the user's that the calling thread makes is over."""
+    info = _thread_info()
+    if info is not None:
+        info.pydev_step_cmd = info.pydev_original_step_cmd = -1
+        info.pydev_step_stop = None
+
+
+def _thread_info(ident: int | None = None) -> Any:
+    thread = threading.current_thread()
+    if ident is not None:
+        thread = next((item for item in threading.enumerate() if item.ident == ident), thread)
+    return getattr(thread, "additional_info", None)
+
+
+def pause_tracing() -> bool:
+    """Let pydevd not see what the calling thread does until ``resume_tracing``; whether that is so now."""
+    tracing = sys.modules.get("pydevd_tracing")
+    holder = getattr(tracing, "TracingFunctionHolder", None)
+    settrace = getattr(
+        holder, "_original_tracing", None
+    )  # pydevd has put its own in Python's place
+    here = getattr(tracing, "_last_tracing_func_thread_local", None)
+    if settrace is None or not callable(getattr(tracing, "reapply_settrace", None)):
+        return False
+    if sys.gettrace() is None or getattr(here, "tracing_func", None) is None:
+        return False
+    settrace(None)
+    return True
+
+
+def resume_tracing() -> None:
+    """Let it see again."""
+    sys.modules["pydevd_tracing"].reapply_settrace()
+
+
+def users_files() -> Callable[[str], bool] | None:
+    """Which files are the user's; None where library code may be stopped in, too, or nobody debugs."""
+    try:
+        pydb = sys.modules["pydevd"].get_global_debugger()
+        rules = pydb._files_filtering._exclude_filters
+        if not pydb.get_use_libraries_filter() or any(not rule.exclude for rule in rules):
+            return None
+        users: Callable[[str], bool] = pydb.in_project_roots_filename_uncached
+        return users
+    except Exception:
+        return None
+
+
+def stop_at(frame: FrameType) -> None:
+    """Stop at the current line of ``frame``, one of the user's that is waiting for us to return.
+
+    Returns when the user goes on. Where nothing but frames of ours are in between, the stop is in the
+    frame itself. Else it is in a synthetic one above it, at the same line and with its locals: a
+    debugger stops where a line begins or a call of ours returns, and library code between would run on.
+    (``debugpy.breakpoint`` called from library code never stops under justMyCode.)
+    """
+    import debugpy
+
+    from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
+
+    code = frame.f_code
+    if _called_us(frame):
+        asking = synthetic.asks(code.co_filename, code.co_name)
+        FunctionType(asking, frame.f_globals)(debugpy.breakpoint)
+        return
+    shown = {} if code.co_name == "<module>" else dict(frame.f_locals)
+    names = tuple(name for name in shown if name.isidentifier())
+    showing = synthetic.shows(code.co_filename, frame.f_lineno, code.co_name, names)
+    values = [shown[name] for name in names]
+    FunctionType(showing, frame.f_globals)(debugpy.breakpoint, *values)
+
+
+def show(path: str, line: int, function: str, shown: dict[str, Any], scope: dict[str, Any]) -> None:
+    """Stop in a frame of its own, at a line of the user's, with locals ``shown``, globals ``scope``.
+
+    Returns when the user goes on. The frame stands on those that called us.
+    """
+    import debugpy
+
+    from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
+
+    names = tuple(name for name in shown if name.isidentifier() and not keyword.iskeyword(name))
+    code = synthetic.shows(path, line, function, names)
+    FunctionType(code, scope)(debugpy.breakpoint, *(shown[name] for name in names))
+
+
+def _called_us(frame: FrameType) -> bool:
+    """Whether the innermost frame that isn't graphdebug's is this one."""
+    inner: FrameType | None = sys._getframe(1)
+    while inner is not None and str(inner.f_globals.get("__name__")).startswith("graphdebug."):
+        inner = inner.f_back
+    return inner is frame
+
+
+def unfit(consequence: str, error: Exception) -> None:
+    """Say what stays off because debugpy isn't as this was written for."""
+    problems.append(f"debugpy isn't as expected ({error!r}): {consequence}")

@@ -1,0 +1,201 @@
+"""What pydevd does better in this process, or no longer: slow answers, hangs, errors of its own.
+
+Imported by ``bootstrap`` when the program imports pydevd. Each function changes one thing, and
+where pydevd isn't as expected, says so and changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import socket
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from graphdebug.runtime.debugger import ASK, unfit
+
+
+def mend() -> None:
+    """All of it, once pydevd has been imported and before it connects."""
+    answer_without_delay()
+    end_without_delay()
+    ask_conditions_safely()
+    leave_compilers_alone()
+    trace_without_threads()
+
+
+def answer_without_delay() -> None:
+    """Switch Nagle's algorithm off on the socket that pydevd answers on.
+
+    pydevd sends each message in two parts, so that the second waits for the peer's delayed
+    acknowledgement: 44 ms a request, against 1 to 2 ms without. Called by ``bootstrap`` when pydevd
+    has been imported, before it connects.
+    """
+    import pydevd
+
+    try:
+        original = pydevd.PyDB.initialize_network
+        if "sock" not in original.__code__.co_varnames[1:2]:
+            raise TypeError("PyDB.initialize_network takes another first argument")
+    except Exception as error:
+        unfit("the slow answer to each request stays", error)
+        return
+
+    @functools.wraps(original)
+    def initialize_network(self: Any, sock: Any, *args: Any, **kwargs: Any) -> Any:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return original(self, sock, *args, **kwargs)
+
+    pydevd.PyDB.initialize_network = initialize_network
+
+
+def end_without_delay() -> None:
+    """Let the end of a program not wait half a second for two threads that wait for each other.
+
+    The thread of pydevd that disposes of the debugger waits for the others to end. One of them sees
+    the connection closed, disposes as well, and so waits for the first, until both give up. Called by
+    ``bootstrap`` when pydevd has been imported.
+    """
+    import pydevd
+
+    try:
+        original = pydevd.PyDB.dispose_and_kill_all_pydevd_threads
+        if original.__code__.co_varnames[:3] != ("self", "wait", "timeout"):
+            raise TypeError("PyDB.dispose_and_kill_all_pydevd_threads takes other arguments")
+    except Exception as error:
+        unfit("the end of a program takes half a second longer", error)
+        return
+
+    @functools.wraps(original)
+    def dispose(self: Any, wait: bool = True, timeout: float = 0.5) -> None:
+        awaited = (
+            getattr(self, "pydb_disposed", False)
+            and threading.current_thread() in self.created_pydb_daemon_threads
+        )
+        original(self, wait and not awaited, timeout)
+
+    pydevd.PyDB.dispose_and_kill_all_pydevd_threads = dispose
+
+
+def ask_conditions_safely() -> None:
+    """Let a condition whose value is neither true nor false count as one that raises.
+
+    And let frames of ours, which stand on lines of the user's, not count as hits of breakpoints there.
+    pydevd asks the value of ``x > 0`` whether it is true where nothing catches the error that a
+    tensor of several elements answers with, and that ended the program. Called by ``bootstrap`` when
+    pydevd has been imported.
+    """
+    import pydevd
+
+    try:
+        original = pydevd.PyDB.handle_breakpoint_condition
+        if original.__code__.co_varnames[1:4] != ("info", "pybreakpoint", "new_frame"):
+            raise TypeError("PyDB.handle_breakpoint_condition takes other arguments")
+    except Exception as error:
+        unfit("a condition that gives a tensor of several elements ends the program", error)
+        return
+
+    @functools.wraps(original)
+    def handle_breakpoint_condition(self: Any, info: Any, pybreakpoint: Any, new_frame: Any) -> Any:
+        if ASK in new_frame.f_code.co_varnames:
+            return False
+        value = original(self, info, pybreakpoint, new_frame)
+        try:
+            return bool(value)
+        except Exception as error:
+            return original(self, info, _Raises(pybreakpoint.condition, error), new_frame)
+
+    pydevd.PyDB.handle_breakpoint_condition = handle_breakpoint_condition
+
+
+class _Raises:
+    """A breakpoint whose condition raises an error when pydevd asks."""
+
+    def __init__(self, condition: str, error: Exception) -> None:
+        self.condition = condition
+        self._error = error
+
+    def handle_hit_condition(self, frame: FrameType) -> bool:
+        """pydevd asks this first."""
+        raise self._error.with_traceback(None)
+
+
+def leave_compilers_alone() -> None:
+    """Let the processes that torch's inductor starts run without a debugger.
+
+    pydevd makes each Python child wait for a client, and inductor waits for its own: the first call
+    of a compiled function would hang. They run none of the user's code. Called by ``bootstrap`` when
+    pydevd has been imported.
+    """
+    try:
+        from _pydev_bundle import pydev_monkey
+
+        original = pydev_monkey._get_apply_arg_patching
+        if original.__code__.co_argcount:
+            raise TypeError("_get_apply_arg_patching takes arguments")
+    except Exception as error:
+        unfit("processes that torch's inductor starts wait for a debugger", error)
+        return
+
+    @functools.wraps(original)
+    def _get_apply_arg_patching() -> Any:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if str(frame.f_globals.get("__name__")).startswith("torch._inductor."):
+                return False
+            frame = frame.f_back
+        return original()
+
+    pydev_monkey._get_apply_arg_patching = _get_apply_arg_patching
+
+
+def trace_without_threads() -> None:
+    """Let pydevd trace the calling thread, as it does at each stop for each frame, in microseconds.
+
+    Up to Python 3.9 a thread had to begin and end for that, and pydevd still starts one each time, and
+    waits for it: a tenth of a millisecond or more. In 3.10 and 3.11 its library needs none; since 3.12
+    nothing is traced this way.
+    """
+    if not (3, 10) <= sys.version_info[:2] <= (3, 11):
+        return
+    try:
+        import pydevd_tracing
+
+        original = pydevd_tracing.set_trace_to_threads
+        if original.__code__.co_varnames[:3] != (
+            "tracing_func",
+            "thread_idents",
+            "create_dummy_thread",
+        ):
+            raise TypeError("set_trace_to_threads takes other arguments")
+        library, holder = (
+            pydevd_tracing._load_python_helper_lib,
+            pydevd_tracing.TracingFunctionHolder,
+        )
+    except Exception as error:
+        unfit("each stop takes some milliseconds longer", error)
+        return
+
+    @functools.wraps(original)
+    def set_trace_to_threads(
+        tracing_func: Any, thread_idents: Any = None, create_dummy_thread: bool = True
+    ) -> Any:
+        here = threading.get_ident()
+        if create_dummy_thread or thread_idents != [here]:
+            return original(tracing_func, thread_idents, create_dummy_thread)
+        if (attach := library()) is None:
+            return -1  # then pydevd calls sys.settrace
+        result = attach.AttachDebuggerTracing(
+            ctypes.c_int(0),
+            ctypes.py_object(holder._original_tracing or sys.settrace),
+            ctypes.py_object(tracing_func),
+            ctypes.c_uint(here),
+            ctypes.py_object(None),
+        )
+        return result if result == 0 else original(tracing_func, thread_idents, create_dummy_thread)
+
+    pydevd_tracing.set_trace_to_threads = set_trace_to_threads
