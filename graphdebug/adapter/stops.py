@@ -166,14 +166,17 @@ class Stops:
 
     async def _look_up(self, body: dict[str, Any]) -> None:
         # What the program did before it stopped is known to the client when it hears of the stop.
-        await self._runtimes.tell("flush", FlushArguments())
+        flushed = self._runtimes.tell("flush", FlushArguments())
         if self._expected or self._observed():
-            await self._annotate(body)
+            _, top = await asyncio.gather(flushed, self._top_frame(body["threadId"]))
+        else:
+            await flushed
+            observed = self._expected or self._observed()
+            top = await self._top_frame(body["threadId"]) if observed else None
+        if top is not None:
+            await self._annotate(body, top)
 
-    async def _annotate(self, body: dict[str, Any]) -> None:
-        top = await self._top_frame(body["threadId"])
-        if top is None:
-            return
+    async def _annotate(self, body: dict[str, Any], top: dict[str, Any]) -> None:
         if self.node_stops is not None and await self.node_stops.annotate(body, top):
             return
         boundary = await self._take(top)

@@ -10,5 +10,11 @@ class Undecided:
 
 
 value = Undecided()
+once = iter([False])
 for count in range(3):
     print(count)  # @looped
+    first = count
+    second = count
+    third = count
+    fourth = count
+    fifth = count

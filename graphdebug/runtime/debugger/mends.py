@@ -12,7 +12,7 @@ import functools
 import socket
 import sys
 import threading
-from types import FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from graphdebug.runtime.debugger import ASK, unfit
@@ -86,8 +86,8 @@ def ask_conditions_safely() -> None:
 
     And let frames of ours, which stand on lines of the user's, not count as hits of breakpoints there.
     pydevd asks the value of ``x > 0`` whether it is true where nothing catches the error that a
-    tensor of several elements answers with, and that ended the program. Called by ``bootstrap`` when
-    pydevd has been imported.
+    tensor of several elements answers with, and that ended the program. It also compiles the condition
+    again each time that it asks, which takes longer than the rest.
     """
     import pydevd
 
@@ -103,13 +103,25 @@ def ask_conditions_safely() -> None:
     def handle_breakpoint_condition(self: Any, info: Any, pybreakpoint: Any, new_frame: Any) -> Any:
         if ASK in new_frame.f_code.co_varnames:
             return False
-        value = original(self, info, pybreakpoint, new_frame)
+        condition = pybreakpoint.condition
+        code = None if pybreakpoint.hit_condition else _compiled(condition or "")
+        if code is None:
+            return original(self, info, pybreakpoint, new_frame)
         try:
-            return bool(value)
+            return bool(eval(code, new_frame.f_globals, new_frame.f_locals))
         except Exception as error:
-            return original(self, info, _Raises(pybreakpoint.condition, error), new_frame)
+            return original(self, info, _Raises(condition, error), new_frame)
 
     pydevd.PyDB.handle_breakpoint_condition = handle_breakpoint_condition
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(condition: str) -> CodeType | None:
+    """As ``eval`` compiles it; None where it can't be, which ``eval`` then says."""
+    try:
+        return compile(condition.lstrip(" \t"), "<string>", "eval", dont_inherit=True)
+    except Exception:
+        return None
 
 
 class _Raises:
@@ -117,11 +129,16 @@ class _Raises:
 
     def __init__(self, condition: str, error: Exception) -> None:
         self.condition = condition
-        self._error = error
-
-    def handle_hit_condition(self, frame: FrameType) -> bool:
+        # Without our own frame and the condition's, for which ``_RAISE`` stands.
+        below = error.__traceback__ and error.__traceback__.tb_next
+        error.__traceback__ = below and below.tb_next
+        self.handle_hit_condition = FunctionType(_RAISE, {"error": error})
         """pydevd asks this first."""
-        raise self._error.with_traceback(None)
+
+
+_RAISE = compile("def condition(frame): raise error", "<string>", "exec").co_consts[0]
+_RAISE = _RAISE.replace(co_name="<module>")
+"""The frame of a condition, as it stands in a traceback."""
 
 
 def leave_compilers_alone() -> None:
