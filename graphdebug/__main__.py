@@ -10,7 +10,7 @@ from importlib import import_module
 from graphdebug import __version__
 from graphdebug.commands.errors import CommandError
 
-COMMANDS = ("demo", "run", "adapter", "language-server")
+COMMANDS = ("demo", "run", "ps", "attach", "adapter", "language-server")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,6 +28,7 @@ from graphdebug.observation.job import Debugging, Job
 from graphdebug.observation.runtimes import Runtime
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.observers import RunningSession
 from graphdebug.transport.connections import Connection
 from graphdebug.transport.framing import Message
 
@@ -106,11 +107,14 @@ class DebugAdapter(Debugging):
         self.session.start(self._warm_up())
         self._job.debugging = self
         try:
-            if not self._attaches:
+            if self._attaches:
+                self.session.leave = self._job.undebug
+            else:
                 await self._runtimes.start()
             await self.session.run()
         finally:
-            await (self._job.undebug() if self._attaches else self._job.close())
+            if not self._attaches:
+                await self._job.close()
         return self.session.exit_code
 
     async def _warm_up(self) -> None:
@@ -122,9 +126,18 @@ class DebugAdapter(Debugging):
         if self._attaches:
             return
         try:
-            await self._job.observers.open(
-                "debug", os.getpid(), program, self._lifecycle.cwd, self._lifecycle.started
+            session, _ = await self._job.open(
+                RunningSession(
+                    "",
+                    "",
+                    os.getpid(),
+                    "debug",
+                    program,
+                    self._lifecycle.cwd,
+                    self._lifecycle.started,
+                )
             )
+            self._job.publish(session)
         except OSError as error:
             self.session.output(f"language servers can't find this session: {error}")
 

@@ -37,7 +37,9 @@ def main() -> None:
     """Run it."""
     ours, theirs = os.environ.pop(TOKENS_VARIABLE).split()
     from debugpy import adapter
-    from debugpy.adapter import servers
+    from debugpy.adapter import clients, servers  # in this order: they import each other
+
+    assert clients
 
     hold(adapter, "access_token", ours)
     hold(servers, "access_token", theirs)

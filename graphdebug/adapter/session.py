@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Protocol
 
 from graphdebug.adapter.upstream import Upstream
@@ -46,6 +46,8 @@ class Session:
         self.upstream = upstream
         self.parts: list[object] = []
         self.exit_code = 0
+        self.leave: Callable[[], Awaitable[None]] = _stay
+        """Called when the session is over, while debugpy's adapter is still there."""
         self._seq = 0
         self._reverse: dict[int, int] = {}
         self._asked: dict[int, dict[str, Any]] = {}
@@ -69,6 +71,7 @@ class Session:
             for task in (*self._tasks, *readers[:2], readers[3]):
                 task.cancel()
             await asyncio.gather(*self._tasks, *readers[:2], readers[3], return_exceptions=True)
+            await self.leave()
             await self.upstream.close()
             await asyncio.gather(readers[2], return_exceptions=True)
             await self.client.close()
@@ -233,3 +236,7 @@ class Session:
 
     def _handlers(self, name: str) -> Iterator[Callable[..., Any]]:
         return (method for part in self.parts if (method := getattr(part, name, None)))
+
+
+async def _stay() -> None:
+    """What was launched ends with its adapter."""

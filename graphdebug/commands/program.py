@@ -10,15 +10,13 @@ from collections.abc import Sequence
 
 from graphdebug.observation import injection
 from graphdebug.observation.runtimes import Runtimes
-from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.runtime import Invitation
 
 FAREWELL_SECONDS = 2.0
 """How long what the program's processes still had to say may take once it has ended."""
 
 
-async def run_observed(
-    command: Sequence[str], runtimes: Runtimes, configuration: Configuration
-) -> int:
+async def run_observed(command: Sequence[str], runtimes: Runtimes, invitation: Invitation) -> int:
     """Run a command on this terminal to its end; its return code, negative for a signal.
 
     Ctrl-C reaches the program from the terminal, as it would without us; SIGTERM and SIGHUP are
@@ -26,10 +24,7 @@ async def run_observed(
     """
     await runtimes.start()
     try:
-        environment = {
-            **os.environ,
-            **injection.environment(runtimes.invitation(configuration, explain=True), os.environ),
-        }
+        environment = {**os.environ, **injection.environment(invitation, os.environ)}
         process = await asyncio.create_subprocess_exec(*command, env=environment)
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):

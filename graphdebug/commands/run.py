@@ -10,20 +10,21 @@ import shlex
 import shutil
 import sys
 import time
+from dataclasses import replace
 from typing import IO, Any
 
 from rich.console import Console
 
 from graphdebug.commands.errors import CommandError
+from graphdebug.commands.listening import Listening
 from graphdebug.commands.program import end_like, run_observed
 from graphdebug.commands.table import Footer, StepTable, standard_error
-from graphdebug.observation.answers import Answers
-from graphdebug.observation.observers import Observers
-from graphdebug.observation.runtimes import Observer, Runtime, Runtimes
-from graphdebug.observation.step_events import StepEvents
-from graphdebug.observation.steps import Steps
+from graphdebug.observation.job import Follower, Job
+from graphdebug.observation.runtimes import Runtime
 from graphdebug.protocol import runtime as messages
-from graphdebug.protocol.dap import Configuration, GraphdebugAlertEvent
+from graphdebug.protocol.dap import Configuration
+from graphdebug.protocol.model import Capture
+from graphdebug.protocol.observers import RunningSession
 from graphdebug.protocol.wire import to_wire
 from graphdebug.transport.connections import complain
 
@@ -34,7 +35,7 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "run",
-        usage="graphdebug run [--steps FILE] [--capture LEVEL] "
+        usage="graphdebug run [--steps FILE] [--capture LEVEL] [--listen [ADDRESS]] "
         "(SCRIPT | -m MODULE | -- COMMAND) [ARGS ...]",
         help="run a program and show its steps live",
         description="Runs a program as it would run without graphdebug, and shows its steps at the "
@@ -44,9 +45,9 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--capture",
         choices=("off", "steps", "nodes", "values"),
-        default="nodes",
-        help="how much of each step is recorded (nodes)",
+        help="how much of each step is recorded (nodes; off where --listen is given alone)",
     )
+    Listening.add(parser)
     parser.add_argument("-m", dest="module", action="store_true", help="run a module, as python -m")
     parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     parser.set_defaults(run=run, parser=parser)
@@ -54,11 +55,13 @@ def add(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run it; the program's exit code."""
+    listening = Listening.asked(arguments)
     command = _command(arguments)
     steps = _open(arguments.steps)
     try:
-        observation = Observation(steps, shlex.join(arguments.words))
-        code = asyncio.run(observation.run(command, Configuration(capture=arguments.capture)))
+        capture: Capture = arguments.capture or ("off" if listening and steps is None else "nodes")
+        observation = Observation(steps, shlex.join(arguments.words), Configuration(capture))
+        code = asyncio.run(observation.run(command, listening))
     finally:
         if steps is not None:
             steps.close()
@@ -94,41 +97,48 @@ def _open(path: str | None) -> IO[str] | None:
         ) from None
 
 
-class Observation(Observer):
+class Observation(Follower):
     """What is seen of a program: the table, and the file of its steps."""
 
-    def __init__(self, file: IO[str] | None, program: str) -> None:
+    def __init__(self, file: IO[str] | None, program: str, configuration: Configuration) -> None:
         self._file = file
         self._program = program
-        self._steps = Steps()
-        self._table = StepTable()
-        self._runtimes = Runtimes(self)
-        self._configuration = Configuration()
-        answers = Answers(self._steps, self._runtimes, lambda: self._configuration.capture)
-        self._observers = Observers(answers)
-        self._step_events = StepEvents(self._observers.tell)
-
-    async def run(self, command: list[str], configuration: Configuration) -> int:
-        """Run to the program's end; its return code."""
         self._configuration = configuration
+        self._table = StepTable()
+        self._job = Job(configuration)
+        self._job.followers.append(self)
+
+    async def run(self, command: list[str], listening: Listening | None) -> int:
+        """Run to the program's end; its return code."""
+        session = RunningSession(
+            "", "", os.getpid(), "run", self._program, os.getcwd(), time.time()
+        )
         try:
-            await self._observers.open("run", os.getpid(), self._program, os.getcwd(), time.time())
+            if listening is None:
+                session, _ = await self._job.open(session)
+                self._job.publish(session)
+            else:
+                await listening.open(self._job, session)
         except OSError as error:
+            if listening is not None:
+                raise CommandError(*listening.explained(error)) from None
             complain(f"language servers can't find this program: {error}")
         try:
-            return await self._run(command, configuration)
+            return await self._run(command, listening)
         finally:
-            self._step_events.flush()
-            await self._observers.close()
+            await self._job.close()
 
-    async def _run(self, command: list[str], configuration: Configuration) -> int:
+    async def _run(self, command: list[str], listening: Listening | None) -> int:
+        invitation = self._job.runtimes.invitation(self._configuration, explain=True)
+        if listening is not None:
+            invitation = replace(invitation, attachable=True, wait=listening.wait)
         stream = standard_error()
-        if not Footer.fits(stream):
-            return await run_observed(command, self._runtimes, configuration)
+        if self._configuration.capture == "off" or not Footer.fits(stream):
+            return await run_observed(command, self._job.runtimes, invitation)
         footer = Footer(stream)
         drawing = asyncio.ensure_future(self._draw(footer))
         try:
-            return await run_observed(command, self._runtimes, configuration)
+            return await run_observed(command, self._job.runtimes, invitation)
         finally:
             drawing.cancel()
             footer.close()
@@ -141,23 +151,14 @@ class Observation(Observer):
                 footer.draw(self._table.render())
             await asyncio.sleep(REDRAW_SECONDS)
 
-    def configuration(self) -> messages.ConfigureArguments:
-        return messages.ConfigureArguments(self._configuration)
-
     def received(self, runtime: Runtime, event: Any) -> None:
-        if isinstance(event, messages.GraphEvent):
-            self._steps.add_graph(runtime.number, event)
-        elif isinstance(event, messages.StepEvent):
-            step = self._steps.add(runtime.number, event.step, event.graph)
-            self._step_events.add(step)
-            self._table.add(step)
+        if isinstance(event, messages.StepEvent):
+            self._table.add(event.step)
             if self._file is not None:
-                print(json.dumps(to_wire(step)), file=self._file, flush=True)
+                print(json.dumps(to_wire(event.step)), file=self._file, flush=True)
         elif isinstance(event, messages.AlertEvent):
-            alert = self._steps.add_alert(runtime.number, event.alert)
-            self._table.alerts.append(alert)
-            self._observers.tell("graphdebugAlert", to_wire(GraphdebugAlertEvent(alert)))
+            self._table.alerts.append(event.alert)
         elif isinstance(event, messages.BackendEvent):
             self._table.backends[event.backend.name] = event.backend
         elif isinstance(event, messages.DroppedEvent):
-            self._table.dropped = sum(item.dropped for item in self._runtimes.all)
+            self._table.dropped = self._job.answers.dropped

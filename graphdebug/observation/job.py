@@ -12,12 +12,15 @@ session ends, in whatever way, ``await job.undebug()`` takes debugpy out of the 
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from graphdebug.observation.answers import Answers
 from graphdebug.observation.debuggees import Tokens
+from graphdebug.observation.door import Admit, Door, Log
 from graphdebug.observation.observers import Observers
 from graphdebug.observation.runtimes import Observer, Runtime, Runtimes
 from graphdebug.observation.step_events import StepEvents
@@ -28,7 +31,15 @@ from graphdebug.protocol.dap import (
     GraphdebugAlertEvent,
     GraphdebugDroppedEvent,
 )
+from graphdebug.protocol.hub import DEBUGGEE
+from graphdebug.protocol.model import Capture
+from graphdebug.protocol.observers import OBSERVE, RunningSession
 from graphdebug.protocol.wire import to_wire
+from graphdebug.transport.endpoint import Listener, new_token
+from graphdebug.transport.registry import Place
+
+CAPTURES: tuple[Capture, ...] = get_args(Capture)
+"""From nothing to all."""
 
 
 class Follower(ABC):
@@ -64,13 +75,55 @@ class Job(Observer):
             self.steps, self.runtimes, lambda: self.configuration().configuration.capture
         )
         self.observers = Observers(self.answers)
+        self.observers.changed = self._looked_at
+        self._capture = unattended.capture
         self._step_events = StepEvents(self.observers.tell)
+        self._place: Place | None = None
+        self._door: Door | None = None
+        self._tasks: set[asyncio.Future[Any]] = set()
+
+    async def open(
+        self,
+        session: RunningSession,
+        roles: Mapping[str, Admit] | None = None,
+        log: Log = lambda line: None,
+    ) -> tuple[RunningSession, Door]:
+        """Let observers come, and those of ``roles``, by their first command, with the same token.
+
+        Returns where, to be given to ``publish``, and the door. The address and the token of
+        ``session`` are put in here. Raises OSError where the registry can't be used.
+        """
+        self._place = Place()
+        listener, token = Listener(self._place.socket), new_token()
+        clients = {OBSERVE: self.observers.serve, **(roles or {})}
+        ranks = dict.fromkeys(("hello", DEBUGGEE), (self.runtimes.token, self.runtimes.serve))
+        self._door = Door(
+            {**ranks, **{name: (token, serve) for name, serve in clients.items()}}, log
+        )
+        await self._door.listen(listener)
+        return replace(session, endpoint=listener.endpoint, token=token), self._door
+
+    def publish(self, session: RunningSession) -> None:
+        """Let it be found in the registry, once ``open``. Raises OSError."""
+        assert self._place is not None
+        self._place.publish(session)
 
     def configuration(self) -> messages.ConfigureArguments:
         """What a runtime that just came is told."""
         if self.debugging is not None:
             return self.debugging.configuration()
-        return messages.ConfigureArguments(self.unattended)
+        return messages.ConfigureArguments(replace(self.unattended, capture=self._capture))
+
+    def _looked_at(self) -> None:
+        """Observers came or went: record as much as the one who wants most."""
+        wanted = [item.capture for item in self.observers.asking.values() if item.capture]
+        most = max((self.unattended.capture, *wanted), key=CAPTURES.index)
+        if most != self._capture:
+            self._capture = most
+            if self.debugging is None:
+                task = asyncio.ensure_future(self.configure())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     async def configure(self) -> None:
         """Tell the runtimes that are here what they are told when they come."""
@@ -115,5 +168,9 @@ class Job(Observer):
     async def close(self) -> None:
         """The job is over."""
         self.flush()
+        if self._place is not None:
+            self._place.remove()
         await self.observers.close()
+        if self._door is not None:
+            await self._door.close()
         await self.runtimes.close()

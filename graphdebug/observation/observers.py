@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import collections
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from graphdebug.observation.answers import Answers, Refused
-from graphdebug.protocol.observers import (
-    END,
-    OBSERVE,
-    ObserveArguments,
-    RunningSession,
-    SessionKind,
-)
+from graphdebug.protocol.observers import END, ObserveArguments
 from graphdebug.protocol.wire import WireError, from_wire
 from graphdebug.transport.connections import Fault, StreamConnection
-from graphdebug.transport.endpoint import Listener, new_token, same_token
 from graphdebug.transport.framing import Message
-from graphdebug.transport.registry import Place
-
-INTRODUCTION_SECONDS = 5.0
-"""How long one who connected may take to show the token."""
 
 FAREWELL_SECONDS = 1.0
 """How long observers may still ask once the session is over; nobody is waited for where there is none."""
@@ -34,35 +24,23 @@ ALERTS_KEPT = 100
 
 
 class Observers:
-    """Lets the session be found in the registry, and serves those who come with its token.
+    """Serves those who came with the token: they hear events and ask about steps.
 
-    They hear its events and ask about its steps; they can change nothing in it. All methods are
-    called on the loop.
+    They change nothing in the program, but for how much of it is recorded. All methods are called on
+    the loop.
     """
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._place: Place | None = None
-        self._listener: Listener | None = None
-        self._server: asyncio.Server | None = None
-        self._token = new_token()
-        self._serving: set[asyncio.Task[Any]] = set()
         self._observers: dict[StreamConnection, asyncio.StreamWriter] = {}
         self._observing: set[asyncio.Task[Any]] = set()
         self._alerts: collections.deque[Message] = collections.deque(maxlen=ALERTS_KEPT)
-
-    async def open(
-        self, kind: SessionKind, pid: int, program: str, cwd: str, started: float
-    ) -> None:
-        """Let them come. Raises OSError where the registry can't be used."""
-        self._place = Place()
-        self._listener = Listener(self._place.socket)
-        unix = self._listener.endpoint.startswith("unix:")
-        start = asyncio.start_unix_server if unix else asyncio.start_server
-        self._server = await start(self._serve, sock=self._listener.socket)
-        self._place.publish(
-            RunningSession(self._listener.endpoint, self._token, pid, kind, program, cwd, started)
-        )
+        self.asking: dict[StreamConnection, ObserveArguments] = {}
+        """Who they said they are, and what they want to be recorded."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when one has come or gone."""
+        self.questions: dict[str, Callable[[], Awaitable[Message]]] = {}
+        """Requests, beside those of ``Answers``, whose bodies take a while; by their command."""
 
     def tell(self, event: str, body: dict[str, Any]) -> None:
         """Send an event to all of them."""
@@ -76,56 +54,48 @@ class Observers:
                 observer.send(message)
 
     async def close(self) -> None:
-        """Let nobody come any more, and let go of those that are here."""
-        if self._place is not None:
-            self._place.remove()
-        if self._server is not None:
-            self._server.close()
+        """Let go of those that are here, once they have asked what they still want to know."""
         if self._observing:
             self.tell(END, {})
             await asyncio.wait(self._observing, timeout=FAREWELL_SECONDS)
-        for task in self._serving:
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-        if self._listener is not None:
-            self._listener.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(
+        self,
+        first: Message,
+        connection: StreamConnection,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Serve one who came with ``graphdebugObserve``, until it goes; an ``Admit``."""
         task = asyncio.current_task()
         assert task is not None
-        self._serving.add(task)
-        connection = StreamConnection(reader, writer)
-        messages = connection.messages()
         try:
-            first = await asyncio.wait_for(anext(messages, None), INTRODUCTION_SECONDS)
-            if not isinstance(first, dict) or not self._invited(first):
-                return
+            self.asking[connection] = from_wire(ObserveArguments, first.get("arguments"))
+        except WireError as error:
+            return connection.send(_response(first, {"success": False, "message": str(error)}))
+        self._observing.add(task)
+        try:
             connection.send(_response(first, {"success": True}))
             for alert in self._alerts:
                 connection.send(alert)
             self._observers[connection] = writer
-            self._observing.add(task)
-            async for message in messages:
+            self.changed()
+            async for message in connection.messages():
                 if isinstance(message, Fault):
-                    return
-                connection.send(self._answer(message))
+                    return None
+                connection.send(await self._answer(message))
                 await writer.drain()
-        except (OSError, asyncio.TimeoutError, asyncio.CancelledError):
-            pass  # it has gone, or the session is over
         finally:
             self._observers.pop(connection, None)
-            self._serving.discard(task)
             self._observing.discard(task)
-            await connection.close()
+            del self.asking[connection]
+            self.changed()
+        return None
 
-    def _invited(self, first: Message) -> bool:
-        try:
-            arguments = from_wire(ObserveArguments, first.get("arguments"))
-        except WireError:
-            return False
-        return first.get("command") == OBSERVE and same_token(arguments.token, self._token)
-
-    def _answer(self, request: Message) -> Message:
+    async def _answer(self, request: Message) -> Message:
+        question = self.questions.get(str(request.get("command")))
+        if question is not None:
+            return _response(request, {"success": True, "body": await question()})
         try:
             body = self._answers.answer(str(request.get("command")), request.get("arguments"))
         except Refused as error:

@@ -19,6 +19,7 @@ from graphdebug.protocol.model import Backend, Rank
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.connections import Fault, StreamConnection
 from graphdebug.transport.endpoint import Listener, new_token, same_token
+from graphdebug.transport.framing import Message
 from graphdebug.transport.processes import lives
 
 ANSWER_SECONDS = 2.0
@@ -36,16 +37,24 @@ class Observer(ABC):
     def received(self, runtime: Runtime, event: Any) -> None:
         """An event came; one of the dataclasses of ``protocol.runtime.EVENTS``."""
 
+    def left(self, runtime: Runtime) -> None:
+        """A process has gone."""
+
 
 class Runtime:
     """The link to one process."""
 
-    def __init__(self, number: int, connection: StreamConnection) -> None:
-        self.number = number
+    def __init__(self, connection: StreamConnection) -> None:
+        self.number = -1
+        """Its place among all that came."""
         self.hello: messages.HelloEvent | None = None
         self.backends: dict[str, Backend] = {}
         self.steps = 0
         self.dropped = 0
+        self.report: messages.ReportEvent | None = None
+        """The last one."""
+        self.here = False
+        """Whether it hasn't gone."""
         self.missed = 0
         """Of those, messages that came and couldn't be read."""
         self._connection = connection
@@ -89,6 +98,7 @@ class Runtime:
 
     def gone(self) -> None:
         """The process has gone: nobody waits for it."""
+        self.here = False
         for future in self._waiting.values():
             if not future.done():
                 future.set_result(False)
@@ -146,6 +156,11 @@ class Runtimes:
         if self._serving:
             await asyncio.wait(self._serving, timeout=seconds)
 
+    @property
+    def token(self) -> str:
+        """That of the invitations."""
+        return self._token
+
     async def debug(self, runtime: Runtime, port: int, tokens: Tokens) -> bool:
         """Have debugpy connect from a process to what listens at a loopback port; if it was asked."""
         return await runtime.request(
@@ -153,32 +168,54 @@ class Runtimes:
             messages.DebugArguments(self._debuggees.expect(port), tokens.ours, tokens.theirs),
         )
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(
+        self,
+        first: Message | None,
+        connection: StreamConnection,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Serve a runtime, or a process's debugpy, until it has gone; an ``Admit``."""
         task = asyncio.current_task()
         assert task is not None
         self._serving.add(task)
-        connection = StreamConnection(reader, writer)
-        runtime = Runtime(len(self.all), connection)
+        runtime = Runtime(connection)
         try:
-            async for message in connection.messages():
-                if isinstance(message, dict) and message.get("event") == DEBUGGEE:
-                    await self._debuggees.serve(message, reader, writer)
-                    break
-                if isinstance(message, Fault):
-                    if message.fatal or runtime.hello is None:
-                        break
-                    self._missed(runtime)
-                elif not self._receive(runtime, message):
-                    break
+            messages = connection.messages()
+            message: Message | Fault | None = first or await anext(messages, None)
+            while message is not None and await self._take(runtime, message, reader, writer):
+                message = await anext(messages, None)
         except asyncio.CancelledError:
             pass  # the session is over
         finally:
             runtime.gone()
             if runtime in self.here:
                 self.here.remove(runtime)
+                self._observer.left(runtime)
             self._serving.discard(task)
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await connection.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.serve(None, StreamConnection(reader, writer), reader, writer)
+
+    async def _take(
+        self,
+        runtime: Runtime,
+        message: Message | Fault,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Handle what came; whether to go on."""
+        if isinstance(message, Fault):
+            if message.fatal or runtime.hello is None:
+                return False
+            self._missed(runtime)
+            return True
+        if runtime.hello is None and message.get("event") == DEBUGGEE:
+            await self._debuggees.serve(message, reader, writer)
+            return False
+        return self._receive(runtime, message)
 
     def _missed(self, runtime: Runtime) -> None:
         """A message was too large to be read: what it told is not there."""
@@ -203,13 +240,15 @@ class Runtimes:
             runtime.dropped = event.count + runtime.missed
         elif isinstance(event, messages.StepEvent):
             runtime.steps += 1
+        elif isinstance(event, messages.ReportEvent):
+            runtime.report = event
         self._observer.received(runtime, event)
         return True
 
     def _welcome(self, runtime: Runtime, event: object) -> bool:
         if not isinstance(event, messages.HelloEvent) or not same_token(event.token, self._token):
             return False
-        runtime.hello = event
+        runtime.hello, runtime.number, runtime.here = event, len(self.all), True
         self.all.append(runtime)
         self.here.append(runtime)
         configured = asyncio.ensure_future(

@@ -76,6 +76,8 @@ class JobRank:
     """Devices that it computes on."""
     host: str = ""
     """Where it runs."""
+    ranked: bool = False
+    """Whether it is one of a launcher's ranks."""
     ended: bool = False
     """Whether it has gone."""
 
@@ -89,7 +91,7 @@ class JobClient:
     name: str
     """Who it said it is."""
     since: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch; 0 where that isn't kept."""
 
 
 @dataclass(frozen=True)

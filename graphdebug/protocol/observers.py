@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from graphdebug.protocol.model import Capture
+
 OBSERVE = "graphdebugObserve"
 """The request that an observer begins with."""
 
@@ -38,6 +40,12 @@ class RunningSession:
     """The directory it was started in."""
     started: float
     """When, before the program read any of its files; seconds since the epoch."""
+    attachable: bool = False
+    """Whether editors can come, too."""
+    addresses: tuple[str, ...] = ()
+    """Where else it listens: ``tcp:HOST:PORT`` or ``tls:HOST:PORT``."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate at ``tls:`` addresses, in hexadecimal."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +54,8 @@ class ObserveArguments:
 
     token: str
     """That of the session's file."""
+    capture: Capture | None = None
+    """How much is to be recorded while this one looks, of a program that nobody debugs; None where
+    what is recorded anyway will do."""
+    client: str = ""
+    """Who comes, for others to read."""

@@ -65,8 +65,8 @@ class Connection(ABC):
             yield message
 
     async def _messages(self) -> AsyncIterator[Message | Fault]:
-        while data := await self._read():
-            self._parser.feed(data)
+        more = True
+        while more:
             while True:
                 try:
                     message = self._parser.next()
@@ -80,8 +80,15 @@ class Connection(ABC):
                     break
                 self.heard = True
                 yield message
+            data = await self._read()
+            self._parser.feed(data)
+            more = bool(data)
         if self._parser.partial:
             yield Fault("the stream ended in the middle of a message", fatal=True)
+
+    def limit(self, body: int) -> None:
+        """Take no message whose body is longer than so many bytes."""
+        self._parser.limit = body
 
     @abstractmethod
     async def _read(self) -> bytes:

@@ -49,7 +49,7 @@ class Parser:
     """
 
     def __init__(self, body_limit: int = BODY_LIMIT) -> None:
-        self._limit = body_limit
+        self.limit = body_limit
         self._buffer = bytearray()
         self._length: int | None = None
         self._skip = 0
@@ -76,7 +76,7 @@ class Parser:
         if self._length is None and not self._read_header():
             return None
         assert self._length is not None
-        if self._length > self._limit:
+        if self._length > self.limit:
             self._drop_body()
         if len(self._buffer) < self._length:
             return None
@@ -104,7 +104,7 @@ class Parser:
         here = min(length, len(self._buffer))
         del self._buffer[:here]
         self._skip = length - here
-        raise OversizeError(f"a message of {length} bytes, over the limit of {self._limit}")
+        raise OversizeError(f"a message of {length} bytes, over the limit of {self.limit}")
 
 
 _HEADER_NAME = string.ascii_letters.encode() + b"-"

@@ -121,10 +121,15 @@ def _living(directory: str) -> list[str]:
 def _read(path: str) -> RunningSession | None:
     """None for a file that is gone, isn't a session's, or that another user could have written."""
     try:
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
-            found = os.fstat(file.fileno())
-            if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
-                return None
-            return from_wire(RunningSession, json.load(file))
+        return from_wire(RunningSession, json.loads(private_file(path)))
     except (OSError, ValueError, WireError):
         return None
+
+
+def private_file(path: str) -> bytes:
+    """What a file of this user's alone holds. Raises RegistryError for another's, and OSError."""
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        found = os.fstat(file.fileno())
+        if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
+            raise RegistryError(f"{path} is open to other users: chmod 600 {path}")
+        return file.read()
