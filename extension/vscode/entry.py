@@ -29,12 +29,15 @@ def own_debugpy_fits() -> bool:
 
 
 sys.path.pop(0)  # this directory
-BESIDE_OURS = own_debugpy_fits()
-sys.path.insert(0, os.path.join(HERE, "libraries"))
-if not BESIDE_OURS:
-    sys.path.insert(0, os.path.join(HERE, "debugpy"))
+LIBRARIES = [os.path.join(HERE, "libraries")]
+if not own_debugpy_fits():
+    LIBRARIES.insert(0, os.path.join(HERE, "debugpy"))
+sys.path[:0] = LIBRARIES
 
+import graphdebug  # noqa: E402
 from graphdebug.__main__ import main  # noqa: E402
+
+graphdebug.libraries[:] = LIBRARIES
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,12 +7,12 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from graphdebug.observation.debuggees import Tokens
 from graphdebug.transport.connections import Connection, Fault, StreamConnection
 from graphdebug.transport.framing import Message
+from graphdebug.transport.processes import running
 
 Answered = Callable[[Message], None]
 
@@ -44,7 +44,7 @@ class Upstream:
 
     @classmethod
     async def start(cls, options: Sequence[str], leave_endpoints: bool) -> Upstream:
-        """Start debugpy's adapter with these options.
+        """Start ``python -m debugpy.adapter`` with these options.
 
         ``leave_endpoints``: whether it writes the endpoints file that DEBUGPY_ADAPTER_ENDPOINTS
         names.
@@ -53,7 +53,7 @@ class Upstream:
         if not leave_endpoints:
             environment.pop("DEBUGPY_ADAPTER_ENDPOINTS", None)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, debugpy_adapter(), *options,
+            sys.executable, *running("debugpy.adapter"), *options,
             stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment,
         )  # fmt: skip
         assert process.stdin is not None and process.stdout is not None
@@ -69,7 +69,7 @@ class Upstream:
         environment = {**os.environ, TOKENS_VARIABLE: f"{tokens.ours} {tokens.theirs}"}
         environment.pop("DEBUGPY_ADAPTER_ENDPOINTS", None)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "graphdebug.adapter.guarded",
+            sys.executable, *running("graphdebug.adapter.guarded"),
             stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment,
         )  # fmt: skip
         assert process.stdin is not None and process.stdout is not None
@@ -146,15 +146,3 @@ class Upstream:
         except asyncio.TimeoutError:
             self.process.kill()
             await self.process.wait()
-
-
-def debugpy_adapter() -> str:
-    """The directory to run as debugpy's adapter, which takes it as ``python -m debugpy.adapter``.
-
-    A path is found by the child wherever this process found debugpy, with nothing in the environment
-    that the program would inherit.
-    """
-    spec = find_spec("debugpy")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("No module named 'debugpy'")
-    return os.path.join(os.path.dirname(spec.origin), "adapter")

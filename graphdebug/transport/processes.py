@@ -1,8 +1,10 @@
-"""Whether another process still runs."""
+"""Other processes: whether they still run, and how to start some of ours."""
 
 from __future__ import annotations
 
 import os
+
+import graphdebug
 
 
 def lives(pid: int) -> bool:
@@ -17,3 +19,17 @@ def lives(pid: int) -> bool:
         return False
     except OSError:
         return True
+
+
+def running(module: str) -> list[str]:
+    """Arguments for Python that run a module as ``-m`` does, in a child that may not find it itself.
+
+    Nothing is left in the environment, which the program would inherit.
+    """
+    if not graphdebug.libraries:
+        return ["-m", module]
+    code = (
+        f"import runpy, sys; sys.path[:0] = {graphdebug.libraries!r}; "
+        f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    )
+    return ["-c", code]

@@ -78,6 +78,7 @@ class Watch:
         self._slots = sorted(slots)
         self._scopes = {"", *(name.rpartition("/")[0] for name, _ in self._slots)}
         self._thinned: dict[Slot, int] = {}
+        self._left: dict[Slot, list[tuple[int, str]]] | None = None
 
     def add_to(self, options: Any) -> None:
         """Ask for the values in a run with these RunOptions."""
@@ -94,9 +95,10 @@ class Watch:
             )
 
     def values(self) -> dict[Slot, list[Value]]:
-        """What a run left, in order of execution."""
+        """What a run left, in order of execution; asked when it is over."""
         found: dict[Slot, list[Value]] = {}
-        for slot, files in self._files().items():
+        self._left = self._files()
+        for slot, files in self._left.items():
             first = self._thinned.get(slot)
             values = (Value(path, when) for when, path in files[:first])
             found[slot] = list(values) if first is None else First(values)
@@ -128,7 +130,11 @@ class Watch:
     def clear(self) -> None:
         """Remove the files of a run; their directories stay for the next one."""
         self._thinned.clear()
-        _remove([path for _, path in self._written()])
+        left, self._left = self._left, None
+        if left is None:
+            left = self._files()
+        for files in left.values():
+            _remove(path for _, path in files)
 
     def _written(self) -> Iterator[tuple[str, str]]:
         """The files that a run left, each with the scope of its node.
