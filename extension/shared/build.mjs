@@ -10,6 +10,7 @@ const shared = {
   logLevel: "warning",
   sourcemap: "linked",
   sourcesContent: false,
+  loader: { ".css": "text" },
 };
 
 if (process.argv[2] === "test") {

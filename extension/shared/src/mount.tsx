@@ -5,9 +5,11 @@ import { render, type JSX } from "preact";
 import type { Disposable, Host, TensorTarget } from "./host";
 import { Observed } from "./model/observed";
 import { STYLE } from "./theme";
+import PLOT from "uplot/dist/uPlot.min.css";
 import { AlertsView } from "./view/alerts";
 import { NodesView } from "./view/nodes";
 import { Steps } from "./view/steps";
+import { TensorView } from "./view/tensor";
 
 export type ViewName = "steps" | "nodes" | "graph" | "alerts" | "tensor";
 
@@ -39,7 +41,7 @@ export function mount(
 ): Disposable {
   const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   const style = new CSSStyleSheet();
-  style.replaceSync(STYLE);
+  style.replaceSync(PLOT + STYLE);
   root.adoptedStyleSheets = [style];
   const observed = new Observed(host);
   render(content(view, observed, options), root);
@@ -59,7 +61,9 @@ function content(view: ViewName, of: Observed, options: MountOptions): JSX.Eleme
       return <NodesView of={of} />;
     case "alerts":
       return <AlertsView of={of} />;
-    default:
-      return <p>{options.target?.kind}</p>;
+    case "tensor":
+      return <TensorView of={of} target={options.target} />;
+    case "graph":
+      return <p>Graph</p>;
   }
 }

@@ -132,4 +132,39 @@ input[type="number"] { width: 8ch; }
 .details .message { margin: 0; line-height: 1.5; user-select: text; }
 .tensors { list-style: none; margin: 0; padding: 0; width: 100%; }
 .tensors li { padding-bottom: 2px; }
+
+.tabs { display: inline-flex; gap: 2px; }
+.tabs [role="tab"] { border: 0; border-bottom: 2px solid transparent; background: none; padding: 3px 8px; color: var(--gd-muted); }
+.tabs [role="tab"]:hover { color: var(--gd-foreground); }
+.tabs [aria-selected="true"] { color: var(--gd-foreground); border-bottom-color: var(--gd-accent); }
+.statistics { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0; padding: 2px 8px 6px; }
+.statistics div { display: flex; gap: 5px; }
+.statistics dt { color: var(--gd-muted); }
+.statistics dd { margin: 0; }
+.statistics .severe { border: 1px solid currentColor; border-radius: 3px; padding: 0 6px; font-weight: 600; }
+.statistics .severe dt { color: inherit; }
+.dimensions { flex-wrap: wrap; }
+.dimension { display: inline-flex; align-items: center; gap: 6px; }
+.body { flex: 1 1 0; min-height: 0; display: flex; border-top: 1px solid var(--gd-border); }
+.matrix { flex: 1; overflow: auto; min-width: 0; position: relative; font-family: var(--gd-code-font); font-size: 0.92em; }
+.matrix .plane { position: relative; overflow: hidden; }
+.matrix .cells { display: contents; }
+.cell { position: absolute; left: 0; top: 0; height: 22px; line-height: 22px; padding: 0 8px; text-align: right;
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-variant-numeric: tabular-nums; contain: strict;
+  border-right: 1px solid color-mix(in srgb, var(--gd-border) 45%, transparent);
+  border-bottom: 1px solid color-mix(in srgb, var(--gd-border) 45%, transparent); }
+.cell.head { background: var(--gd-raised); color: var(--gd-muted); z-index: 1; border-color: var(--gd-border); }
+.cell.side { z-index: 2; }
+.cell.corner { z-index: 3; }
+.cell.nan { background: rgb(255 0 255); color: #000; font-weight: 600; }
+.cell.inf { background: rgb(255 140 0); color: #000; font-weight: 600; }
+.matrix:focus .cell[aria-selected="true"] { outline: 2px solid var(--gd-accent); outline-offset: -2px; }
+.pictured { flex: 1; min-width: 0; display: flex; flex-direction: column; }
+.frame { flex: 1 1 0; min-height: 0; display: flex; align-items: center; justify-content: center; overflow: hidden; }
+.frame canvas { image-rendering: pixelated; }
+.frame .uplot canvas { image-rendering: auto; }
+.legend { border-top: 1px solid var(--gd-border); }
+.ramp { width: 120px; height: 10px; border-radius: 2px; }
+.key { display: inline-flex; align-items: center; gap: 4px; }
+.swatch { width: 10px; height: 10px; border-radius: 2px; }
 `;

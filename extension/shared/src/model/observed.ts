@@ -74,6 +74,14 @@ export class Observed {
     return this.selection.step ?? this.newest?.index ?? (this.total > 0 ? this.total - 1 : undefined);
   }
 
+  /** The step whose recorded nodes the one that is looked at shares, as far as that is known. */
+  get recorded(): number | undefined {
+    const { step, newest } = this;
+    if (step === undefined) return undefined;
+    const found = newest?.index === step ? newest : this.steps.at(step);
+    return found?.detail ?? step;
+  }
+
   dispose(): void {
     for (const part of this.#parts) part.dispose();
     this.pulse.dispose();

@@ -62,6 +62,6 @@ export class Timeline {
     const steps = later.reduce((sum, { begin, end }) => sum + end - begin, 0);
     const time = later.reduce((sum, { begin, end, meanNs }) => sum + meanNs * (end - begin), 0);
     this.mean = steps > 0 ? time / steps : 0;
-    this.hasLoss = points.some(({ loss }) => typeof loss === "number");
+    this.hasLoss = points.some(({ loss }) => loss !== undefined);
   }
 }

@@ -66,7 +66,7 @@ export function AlertsView({ of }: { of: Observed }): JSX.Element {
           <List
             label={counted(shown.length, "alert")}
             total={shown.length}
-            tracks="minmax(10ch, max-content) minmax(5ch, max-content) minmax(20ch, 1fr)"
+            tracks="12ch 7ch minmax(20ch, 1fr)"
             headings={["Kind", "Step", "Message"]}
             row={(index) => cells(shown[index])}
             chosen={row}

@@ -81,7 +81,7 @@ function Tensors({ name, of, node, tensors, kind }: TensorsProps): JSX.Element |
             <span class="muted">
               {" "}
               {tensor.device}, {size(tensor.bytes)}
-              {tensor.requiresGrad && ", requires grad"}
+              {tensor.requiresGrad && ", requires grad"}{" "}
             </span>
             {tensor.value !== undefined && <div class="code ellipsis">{short(tensor.value)}</div>}
             <button

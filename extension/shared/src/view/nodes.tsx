@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 
-import { counted, described, duration, grouped, place } from "../format";
+import { counted, described, duration, grouped, place, shape } from "../format";
 import { Nodes, type Filters } from "../model/nodes";
 import type { Observed } from "../model/observed";
 import type { Node, Phase } from "../protocol";
@@ -80,7 +80,7 @@ export function NodesView({ of }: { of: Observed }): JSX.Element {
         <List
           label={`Nodes of step ${step}`}
           total={total}
-          tracks="4px minmax(3ch, max-content) minmax(10ch, 2fr) minmax(10ch, 1.6fr) 7ch minmax(8ch, 1fr)"
+          tracks="4px 5ch minmax(10ch, 1.5fr) minmax(10ch, 1.2fr) 8ch minmax(11ch, 1fr)"
           headings={["", "#", "Node", "Output", "Time", "Line"]}
           row={(index) => {
             const node = nodes.pages.at(index);
@@ -190,7 +190,7 @@ function cells(node: Node, open: (source: NonNullable<Node["source"]>) => void):
           {iteration(node) !== "" && <span class="muted"> [{iteration(node)}]</span>}
         </span>
         <span role="gridcell" class="ellipsis code" title={(node.outputs ?? []).map(described).join("\n")}>
-          {output && described(output)}
+          {output && `${shape(output.shape)} ${output.dtype}`}
           {(node.outputs?.length ?? 0) > 1 && <span class="muted"> +{(node.outputs?.length ?? 0) - 1}</span>}
         </span>
         <span role="gridcell" class="numeric muted">{duration(node.durationNs ?? 0)}</span>

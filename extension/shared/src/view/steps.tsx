@@ -17,16 +17,18 @@ export function Steps({ of }: { of: Observed }): JSX.Element {
   usePulse(of.pulse);
   const timeline = useMemo(() => new Timeline(of), [of]);
   useEffect(() => timeline.update());
-  const [follow, setFollow] = useState(of.selection.step === undefined);
+  // Scrolled away from the end, without anything chosen.
+  const [paused, setPaused] = useState(false);
   const { host } = of;
+  const follow = of.selection.step === undefined && !paused;
   const losses = timeline.hasLoss;
 
   const choose = (index: number): void => {
-    setFollow(false);
+    setPaused(false);
     host.select({ step: index });
   };
   const onFollow = (on: boolean): void => {
-    setFollow(on);
+    setPaused(!on);
     if (on && of.selection.step !== undefined) host.select({});
   };
   return (
@@ -71,9 +73,10 @@ export function Steps({ of }: { of: Observed }): JSX.Element {
   );
 }
 
-const TRACKS = "minmax(4ch, max-content) minmax(8ch, 2fr) minmax(9ch, 1.4fr) minmax(8ch, 1fr) minmax(4ch, 1fr) 3.5ch";
+const TRACKS = "7ch minmax(8ch, 2fr) minmax(9ch, 1.4fr) minmax(7ch, 1fr) minmax(5ch, 1fr) 5ch";
 const HEADINGS = ["Step", "Ended by", "Time", "Nodes", "Device", "Alerts"];
-const TRACKS_LOSS = "minmax(4ch, max-content) minmax(8ch, 2fr) minmax(9ch, 1.4fr) minmax(7ch, 1fr) minmax(8ch, 1fr) minmax(4ch, 1fr) 3.5ch";
+const TRACKS_LOSS =
+  "7ch minmax(8ch, 2fr) minmax(9ch, 1.4fr) minmax(7ch, 1fr) minmax(7ch, 1fr) minmax(5ch, 1fr) 5ch";
 const HEADINGS_LOSS = ["Step", "Ended by", "Time", "Loss", "Nodes", "Device", "Alerts"];
 
 function summary(of: Observed, timeline: Timeline): string {
