@@ -100,13 +100,13 @@ class Steps:
         return [
             node
             for node in self._description(wanted.step)
-            if (wanted.phase is None or node.phase == wanted.phase)
+            if (not text or text in node.name.lower() or text in node.op_type.lower())
+            and (wanted.phase is None or node.phase == wanted.phase)
             and (wanted.path is None or (node.source is not None and is_wanted(node.source.path)))
             and (
                 wanted.line is None or (node.source is not None and node.source.line == wanted.line)
             )
             and (wanted.device is None or node.device == wanted.device)
-            and (text in node.name.lower() or text in node.op_type.lower())
         ]
 
     def node(self, step: int, node: int) -> Node:

@@ -16,10 +16,19 @@ from graphdebug.transport.dap import Disconnected, RequestFailed
 from support.dap import Session
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".map": "application/json"}
-POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; worker-src blob:; img-src data:"
+POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; worker-src blob:; img-src data:"
+)
 """No inline script, no inline style, nothing evaluated: what webviews allow."""
 
-TOLD = ("graphdebugStep", "graphdebugAlert", "graphdebugDropped", "stopped", "continued", "terminated")
+TOLD = (
+    "graphdebugStep",
+    "graphdebugAlert",
+    "graphdebugDropped",
+    "stopped",
+    "continued",
+    "terminated",
+)
 
 
 class Page:

@@ -22,6 +22,10 @@ _DEBUGPY_EVENTS = {"debugpySockets", "debugpyAttach", "debugpyWaitingForServer"}
 _DEBUGPY_REQUESTS = {"debugpySystemInfo", "pydevdSystemInfo", "setDebuggerProperty"}
 
 
+ITEMS = 50
+"""Items of a list that are looked at."""
+
+
 def _debugpy_errors_have_no_body(message: Message) -> bool:
     return (
         message.get("type") == "response"
@@ -72,6 +76,14 @@ def _complaints(validator: Any, value: Any) -> Iterator[str]:
     for error in validator.iter_errors(value):
         where = "/".join(map(str, error.absolute_path)) or "(top)"
         yield f"{where}: {error.message}"
+
+
+def _beginning(body: Any) -> Any:
+    """A body without the rest of long lists, whose items are alike, and many."""
+    if not isinstance(body, dict):
+        return body
+    cut = {key: value[:ITEMS] for key, value in body.items() if isinstance(value, list)}
+    return {**body, **cut}
 
 
 class Checker:
@@ -167,6 +179,6 @@ class Checker:
     def _ours(self, message: Message, definition: str) -> Iterator[str]:
         validator = _our_validator(definition)
         if validator is not None:
-            yield from _complaints(validator, message.get("body", {}))
+            yield from _complaints(validator, _beginning(message.get("body", {})))
         elif _OURS.exists():
             yield f"{_OURS.name} has no {definition}"

@@ -7,6 +7,7 @@ import { Observed } from "./model/observed";
 import { STYLE } from "./theme";
 import PLOT from "uplot/dist/uPlot.min.css";
 import { AlertsView } from "./view/alerts";
+import { GraphView } from "./view/graph";
 import { NodesView } from "./view/nodes";
 import { Steps } from "./view/steps";
 import { TensorView } from "./view/tensor";
@@ -64,6 +65,6 @@ function content(view: ViewName, of: Observed, options: MountOptions): JSX.Eleme
     case "tensor":
       return <TensorView of={of} target={options.target} />;
     case "graph":
-      return <p>Graph</p>;
+      return <GraphView of={of} />;
   }
 }

@@ -31,6 +31,8 @@ const PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   "backward": ["--vscode-charts-orange", "--jp-warn-color1", "#d18616"],
   "optimizer": ["--vscode-charts-green", "--jp-success-color1", "#388a34"],
   "graph": ["--vscode-charts-purple", "--jp-info-color1", "#8250df"],
+  "edge": ["--vscode-contrastBorder", "--vscode-disabledForeground", "--jp-ui-font-color3", "#9aa4ae"],
+  "stop": ["--vscode-editor-stackFrameHighlightBackground", "--gd-stop-mix"],
   "loss": ["--vscode-charts-red", "--jp-error-color1", "#cf222e"],
 };
 
@@ -48,6 +50,7 @@ export const STYLE = `
 :host {
   ${properties}
   --gd-chosen-mix: color-mix(in srgb, var(--gd-accent) 22%, transparent);
+  --gd-stop-mix: rgb(255 200 0 / 0.25);
   --gd-outline: var(--vscode-contrastActiveBorder, transparent);
   display: block;
   position: relative;
@@ -133,6 +136,16 @@ input[type="number"] { width: 8ch; }
 .tensors { list-style: none; margin: 0; padding: 0; width: 100%; }
 .tensors li { padding-bottom: 2px; }
 
+input[type="checkbox"] { height: 14px; width: 14px; margin: 0 2px 0 0; padding: 0; vertical-align: -2px; accent-color: var(--gd-accent); }
+.split { flex: 1 1 0; min-height: 0; display: flex; border-top: 1px solid var(--gd-border); }
+.split .details { flex: 0 0 300px; max-height: none; border-top: 0; border-left: 1px solid var(--gd-border); }
+.graph { flex: 1 1 0; min-width: 0; position: relative; overflow: hidden; background: var(--gd-background); }
+.graph canvas { position: absolute; inset: 0; cursor: grab; touch-action: none; }
+.graph canvas:active { cursor: grabbing; }
+.graph .empty { position: relative; }
+.phases { position: absolute; left: 10px; bottom: 8px; display: flex; gap: 12px; padding: 3px 8px; border-radius: 4px;
+  background: var(--gd-raised); border: 1px solid var(--gd-border); pointer-events: none; }
+.spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .tabs { display: inline-flex; gap: 2px; }
 .tabs [role="tab"] { border: 0; border-bottom: 2px solid transparent; background: none; padding: 3px 8px; color: var(--gd-muted); }
 .tabs [role="tab"]:hover { color: var(--gd-foreground); }

@@ -13,6 +13,9 @@ export interface Colours {
   optimizer: string;
   graph: string;
   loss: string;
+  raised: string;
+  edge: string;
+  stop: string;
 }
 
 const NAMES: Readonly<Record<keyof Colours, string>> = {
@@ -28,6 +31,9 @@ const NAMES: Readonly<Record<keyof Colours, string>> = {
   optimizer: "--gd-optimizer",
   graph: "--gd-graph",
   loss: "--gd-loss",
+  raised: "--gd-raised",
+  edge: "--gd-edge",
+  stop: "--gd-stop",
 };
 
 /** The colours that the theme gives an element now. */
