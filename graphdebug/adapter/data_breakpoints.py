@@ -153,16 +153,20 @@ class DataBreakpoints:
             return None, breakpoint, FORGOTTEN
         if item.get("accessType") not in (None, "write"):
             return runtime, breakpoint, WRITES
-        return runtime, breakpoint, await self._wrong(data, condition or "")
+        return runtime, breakpoint, await self._wrong(runtime, data, condition or "")
 
-    async def _wrong(self, data: int, condition: str) -> str:
+    async def _wrong(self, runtime: Runtime, data: int, condition: str) -> str:
         """Why a condition can't be asked; empty where it can, as far as that can be seen now."""
         if condition and condition not in KINDS:
             try:
                 ast.parse(condition, mode="eval")
             except (SyntaxError, ValueError) as error:
                 return WRONG.format(condition, error)
-        live = [id for id in self._shown.frames if id < FIRST_FRAME]
+        live = [
+            id
+            for id in self._shown.frames
+            if id < FIRST_FRAME and self._session.upstream.in_process(id, runtime)
+        ]
         if not live:
             return ""
         published = await self._records.publish(

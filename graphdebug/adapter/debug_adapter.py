@@ -9,6 +9,7 @@ from typing import Any
 
 from graphdebug.adapter.attaching import Attaching
 from graphdebug.adapter.bindings import Bindings
+from graphdebug.adapter.children import Children
 from graphdebug.adapter.data_breakpoints import DataBreakpoints
 from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.filters import Filters
@@ -16,6 +17,7 @@ from graphdebug.adapter.function_breakpoints import FunctionBreakpoints
 from graphdebug.adapter.lifecycle import Lifecycle
 from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.past import LiveStops
+from graphdebug.adapter.ranks import Ranks
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
@@ -60,6 +62,8 @@ class DebugAdapter(Debugging):
         )
         self._bindings = Bindings(self.session, self._breakpoints, self._runtimes)
         self._records = Records(self.session, steps, self._job.answers)
+        self._ranks = Ranks(self.session, self._runtimes)
+        children = Children(self.session, self._runtimes, lambda: self._lifecycle.configuration)
         remembered = Remembered(self.session)
         exceptions = Exceptions(self.session, self._records)
         live = LiveStops(self.session, self._records, self._runtimes, steps)
@@ -71,6 +75,7 @@ class DebugAdapter(Debugging):
             remembered,
             exceptions,
             live,
+            self._ranks,
             self._bindings.tell,
         )
         replay = self._stops.replay = Replay(
@@ -91,6 +96,8 @@ class DebugAdapter(Debugging):
             self._node_stops,
             self._lifecycle,
             *([self._attaching] if self._attaches else []),
+            children,
+            self._ranks,
             self._bindings,
             self._data_breakpoints,
             self._filters,
@@ -155,6 +162,7 @@ class DebugAdapter(Debugging):
             self._breakpoints.for_runtime(),
             self._filters.set,
             self._functions.set,
+            debugged=True,
         )
 
     async def _configure(self) -> None:
@@ -165,6 +173,7 @@ class DebugAdapter(Debugging):
         await self._configure()
 
     def received(self, runtime: Runtime, event: Any) -> None:
+        self._ranks.received(runtime, event)
         if isinstance(event, messages.StepEvent):
             self._records.step(event.step)
         elif isinstance(event, messages.BoundaryEvent):

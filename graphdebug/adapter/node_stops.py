@@ -105,7 +105,9 @@ class NodeStops:
         at = [
             item
             for item in self._expected
-            if item.event.frame.line == top["line"] and same_path(item.event.frame.path, path)
+            if item.event.frame.line == top["line"]
+            and same_path(item.event.frame.path, path)
+            and self._session.upstream.in_process(top["id"], item.runtime)
         ]
         if not at:
             return None

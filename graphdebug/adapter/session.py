@@ -8,7 +8,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Protocol
 
+from graphdebug.adapter.debugged import Debugged
 from graphdebug.adapter.upstream import Upstream
+from graphdebug.adapter.upstreams import Upstreams
 from graphdebug.transport.connections import Connection, Fault
 from graphdebug.transport.framing import Message
 
@@ -43,37 +45,35 @@ class Session:
 
     def __init__(self, client: Connection, upstream: Upstream) -> None:
         self.client = client
-        self.upstream = upstream
+        self.upstream = Upstreams(upstream)
         self.parts: list[object] = []
+        self.describe: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        """Says in the body of each ``stopped`` event whose it is."""
         self.exit_code = 0
         self.leave: Callable[[], Awaitable[None]] = _stay
         """Called when the session is over, while debugpy's adapter is still there."""
         self._seq = 0
         self._reverse: dict[int, int] = {}
         self._asked: dict[int, dict[str, Any]] = {}
-        self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
 
     async def run(self) -> None:
         """Until the client has gone or the session is over."""
+        self.upstream.start()
         readers = [
             asyncio.ensure_future(self._read_client()),
             asyncio.ensure_future(self._read_upstream()),
-            asyncio.ensure_future(self.upstream.pump(self._inbox)),
             asyncio.ensure_future(self._over.wait()),
         ]
         try:
-            await asyncio.wait(
-                [readers[0], readers[1], readers[3]], return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*self._tasks, *readers[:2], readers[3]):
+            for task in (*self._tasks, *readers):
                 task.cancel()
-            await asyncio.gather(*self._tasks, *readers[:2], readers[3], return_exceptions=True)
+            await asyncio.gather(*self._tasks, *readers, return_exceptions=True)
             await self.leave()
             await self.upstream.close()
-            await asyncio.gather(readers[2], return_exceptions=True)
             await self.client.close()
 
     def end(self) -> None:
@@ -106,6 +106,8 @@ class Session:
             if asked is not None and message.get("success"):
                 for handler in self._handlers(f"{message.get('command')}_answer"):
                     handler(asked, message.get("body") or {})
+        if message.get("event") == "stopped" and self.describe is not None:
+            message = {**message, "body": self.describe(message["body"])}
         self._seq += 1
         self.client.send({**message, "seq": self._seq})
 
@@ -203,21 +205,36 @@ class Session:
             self.fail(request, f"malformed arguments: {error!r}")
 
     async def _read_upstream(self) -> None:
-        while (message := await self._inbox.get()) is not None:
-            kind = message.get("type")
-            if kind == "response":
-                self.upstream.answered(message)
-            elif kind == "request":
+        while True:
+            one, message = await self.upstream.inbox.get()
+            if message is None:
+                if one is self.upstream.first:
+                    return self._lost()
+                await self._process_gone(one)
+            elif message.get("type") == "response":
+                one.upstream.answered(message)
+            elif message.get("type") == "request":
                 self._ask_client(message)
             else:
-                handler = next(self._handlers(f"{message.get('event')}_event"), None)
-                if handler is None:
-                    self.to_client(message)
-                else:
-                    work = handler(message)
-                    if inspect.iscoroutine(work):
-                        await work
-        self._lost()
+                for event in self.upstream.seen(one, message):
+                    await self._take(event)
+
+    async def _take(self, event: Message) -> None:
+        handler = next(self._handlers(f"{event.get('event')}_event"), None)
+        if handler is None:
+            return self.to_client(event)
+        work = handler(event)
+        if inspect.iscoroutine(work):
+            await work
+        return None
+
+    async def _process_gone(self, one: Debugged) -> None:
+        """A process of several has ended, and its threads with it."""
+        for thread in self.upstream.left(one):
+            body = {"reason": "exited", "threadId": thread}
+            await self._take({"type": "event", "event": "thread", "body": body})
+        for handler in self._handlers("process_gone"):
+            handler(one)
 
     def _lost(self) -> None:
         """debugpy's adapter ended by itself."""
@@ -227,7 +244,12 @@ class Session:
     def _ask_client(self, request: Message) -> None:
         """A reverse request, such as runInTerminal."""
         self.to_client(request)
-        self._reverse[self._seq] = request["seq"]
+        if "seq" in request:
+            self._reverse[self._seq] = request["seq"]
+
+    def ask_client(self, command: str, arguments: dict[str, Any]) -> None:
+        """A request of our own to the client, whose answer nobody waits for."""
+        self._ask_client({"type": "request", "command": command, "arguments": arguments})
 
     def _answer_reverse(self, response: Message) -> None:
         seq = self._reverse.pop(response.get("request_seq", 0), None)

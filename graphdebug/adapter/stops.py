@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from graphdebug.adapter.debugged import Debugged
 from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.past import LiveStops
+from graphdebug.adapter.ranks import Ranks
 from graphdebug.adapter.references import References
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
 from graphdebug.adapter.session import Session
+from graphdebug.adapter.turns import Boundary, Turns
 from graphdebug.observation.breakpoints import Bound, Breakpoints
 from graphdebug.observation.runtimes import Runtime, Runtimes, same_path
 from graphdebug.observation.steps import Steps, UnknownStep
@@ -24,15 +25,11 @@ from graphdebug.protocol.runtime import (
     BoundaryEvent,
     FlushArguments,
     LeftArguments,
-    ResumeArguments,
 )
 from graphdebug.transport.framing import Message
 
 LOOK_UP_SECONDS = 1.0
 """How long a stop waits for debugpy to say where it is; the stop is passed on without that then."""
-
-COMING_SECONDS = 2.0
-"""How long a thread that may stop at a boundary is waited for, before the next one may."""
 
 FORWARD = "forward: autograd Nodes that this line made stop again in backward"
 
@@ -49,14 +46,6 @@ RETRACE = "graphdebug.retrace"
 """The exception filter whose stops are answered as exceptions."""
 
 
-@dataclass(frozen=True)
-class _Boundary:
-    """A boundary that a thread waits at, or stopped at."""
-
-    runtime: Runtime
-    event: BoundaryEvent
-
-
 class Stops:
     """Annotates debugpy's ``stopped`` events, and answers for what is shown at ours."""
 
@@ -69,6 +58,7 @@ class Stops:
         remembered: Remembered,
         exceptions: Exceptions,
         live: LiveStops,
+        ranks: Ranks,
         tell: Callable[[list[Bound]], None],
     ) -> None:
         self._session = session
@@ -80,11 +70,11 @@ class Stops:
         self._remembered = remembered
         self._exceptions = exceptions
         self._live = live
-        self._expected: list[_Boundary] = []
-        self._held: deque[_Boundary] = deque()
-        self._coming: _Boundary | None = None
-        self._stopped = False
-        self._standing: dict[int, _Boundary] = {}
+        self._ranks = ranks
+        self._expected: list[Boundary] = []
+        self._turns = Turns(session)
+        self._top: dict[str, Any] | None = None
+        self._standing: dict[int, Boundary] = {}
         self.replay: Replay | None = None
         """Hears of the boundaries that threads stop at."""
         self._frames: dict[int, tuple[int, BoundaryEvent, list[Node]]] = {}
@@ -94,63 +84,50 @@ class Stops:
     # From the runtimes
 
     def boundary(self, runtime: Runtime, event: BoundaryEvent) -> None:
-        """A graph run that a breakpoint is bound to is over: its thread may stop now.
-
-        One at a time: where two threads stop at once, debugpy tells of one of them alone, and lets
-        both go on with that.
-        """
-        boundary = _Boundary(runtime, event)
+        """A graph run that a breakpoint is bound to is over: its thread may stop now."""
+        boundary = Boundary(runtime, event)
         self._expected.append(boundary)
-        self._held.append(boundary)
-        self._release_next()
-
-    def _release_next(self) -> None:
-        if self._held and not self._stopped and self._coming is None:
-            self._coming = self._held.popleft()
-            self._session.start(self._resume(self._coming))
-
-    async def _resume(self, boundary: _Boundary) -> None:
-        number = boundary.event.boundary
-        await boundary.runtime.request("resume", ResumeArguments(number, True))
-        await asyncio.sleep(COMING_SECONDS)
-        self._came(boundary)
-
-    def _came(self, boundary: _Boundary) -> None:
-        """A thread stopped where it was let to, or isn't going to."""
-        if self._coming is boundary:
-            self._coming = None
-            self._release_next()
+        self._turns.add(boundary)
 
     # From debugpy
 
     async def stopped_event(self, message: Message) -> None:
         """Say what kind of stop it is, once the place is known."""
         body = message["body"]
-        self._stopped = True
+        self._turns.stopped(body.get("threadId", 0))
         self._remembered.forget()
         self._left(body.get("threadId"))
+        self._top = None
         if self._runtimes.here:
             try:
                 await asyncio.wait_for(self._look_up(body), LOOK_UP_SECONDS)
             except (asyncio.TimeoutError, asyncio.CancelledError, KeyError):
                 pass  # the stop matters more than what we could say of it
+        self._ranks.stopped(body.get("threadId", 0), self._top)
         self._live.stopped(body)
         self._session.to_client(message)
 
     def continued_event(self, message: Message) -> None:
         """What was shown at the stop is gone."""
-        self._frames.clear()
+        thread = message["body"].get("threadId", 0)
+        upstream = self._session.upstream
+        gone = upstream.of(thread)
+        self._frames = {id: at for id, at in self._frames.items() if upstream.of(id) is not gone}
         self._remembered.forget()
         everything = message["body"].get("allThreadsContinued", True)
-        self._left(None if everything else message["body"].get("threadId"))
+        self._left(None if everything else thread)
         self._session.to_client(message)
-        self._stopped = False
-        self._coming = None
-        self._release_next()
+        self._turns.went_on(thread)
+
+    def process_gone(self, one: Debugged) -> None:
+        """A process has ended, and its stops with it."""
+        for thread in one.threads:
+            self._left(thread)
 
     def _left(self, thread: int | None) -> None:
         """A thread goes on, or all do."""
         self._exceptions.left(thread)
+        self._ranks.left(thread)
         self._live.left(thread)
         if self.replay is not None:
             self.replay.left(thread)
@@ -161,7 +138,7 @@ class Stops:
             if boundary is not None:
                 self._session.start(self._tell_left(boundary))
 
-    async def _tell_left(self, boundary: _Boundary) -> None:
+    async def _tell_left(self, boundary: Boundary) -> None:
         await boundary.runtime.request("left", LeftArguments(boundary.event.boundary))
 
     async def _look_up(self, body: dict[str, Any]) -> None:
@@ -177,6 +154,7 @@ class Stops:
             await self._annotate(body, top)
 
     async def _annotate(self, body: dict[str, Any], top: dict[str, Any]) -> None:
+        self._top = top
         if self.node_stops is not None and await self.node_stops.annotate(body, top):
             return
         boundary = await self._take(top)
@@ -197,13 +175,15 @@ class Stops:
         top: dict[str, Any] | None = frames[0]
         return top
 
-    async def _take(self, top: dict[str, Any]) -> _Boundary | None:
+    async def _take(self, top: dict[str, Any]) -> Boundary | None:
         """The boundary that this frame stands at, if one was announced."""
         path = (top.get("source") or {}).get("path") or ""
         found = [
             item
             for item in self._expected
-            if item.event.frame.line == top["line"] and same_path(item.event.frame.path, path)
+            if item.event.frame.line == top["line"]
+            and same_path(item.event.frame.path, path)
+            and self._session.upstream.in_process(top["id"], item.runtime)
         ]
         if not found:
             return None
@@ -215,11 +195,11 @@ class Stops:
         for boundary in found:
             if not answer.get("success") or str(boundary.event.boundary) == here:
                 self._expected.remove(boundary)
-                self._came(boundary)
+                self._turns.came(boundary)
                 return boundary
         return None
 
-    def _at_boundary(self, body: dict[str, Any], top: dict[str, Any], boundary: _Boundary) -> None:
+    def _at_boundary(self, body: dict[str, Any], top: dict[str, Any], boundary: Boundary) -> None:
         event = boundary.event
         step = self._steps.place(boundary.runtime.number, event.step)
         nodes: list[Node] = []

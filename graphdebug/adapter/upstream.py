@@ -1,4 +1,7 @@
-"""debugpy's adapter, which does all that debugpy does: a child process, spoken to over its stdio."""
+"""debugpy's adapter, which does all that debugpy does: a child process, spoken to over its stdio.
+
+For a further process that it debugs it takes a further client, on its port.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ Answered = Callable[[Message], None]
 
 TOKENS_VARIABLE = "GRAPHDEBUG_DEBUGPY_TOKENS"
 """Carries ``Tokens`` to the process of ours that runs debugpy's adapter, with a space between."""
+
+GONE: Message = {"type": "response", "success": False, "message": "the session is over"}
+"""The answer where none can come any more."""
 
 EXIT_SECONDS = 2.0
 """How long debugpy's adapter may take to end once its stdin is closed."""
@@ -41,6 +47,14 @@ class Upstream:
         self._seq = 0
         self._pending: dict[int, tuple[str, Answered]] = {}
         self._asked: dict[int, asyncio.Future[Message]] = {}
+        self.ended = False
+        """Whether nothing comes from it any more."""
+
+    @classmethod
+    async def connect(cls, host: str, port: int) -> Upstream:
+        """Come as one more client, for one more process. Raises OSError."""
+        reader, writer = await asyncio.open_connection(host, port)
+        return cls(StreamConnection(reader, writer), None)
 
     @classmethod
     async def start(cls, options: Sequence[str], leave_endpoints: bool) -> Upstream:
@@ -95,6 +109,8 @@ class Upstream:
 
     async def ask(self, command: str, **arguments: Any) -> Message:
         """A request of our own; its response."""
+        if self.ended:
+            return dict(GONE)
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._seq += 1
         self._asked[self._seq] = future
@@ -103,19 +119,21 @@ class Upstream:
         )
         return await future
 
-    async def pump(self, inbox: asyncio.Queue[Message | None]) -> None:
-        """Put what comes, but for answers to ``ask``, into ``inbox``; None at the end."""
+    async def pump(self, take: Callable[[Message | None], None]) -> None:
+        """Hand what comes, but for answers to ``ask``, to ``take``; None at the end."""
         async for message in self._connection.messages():
             if isinstance(message, Fault):
                 continue
             future = self._asked.pop(message.get("request_seq", 0), None)
             if future is None:
-                inbox.put_nowait(message)
+                take(message)
             elif not future.done():
                 future.set_result(message)
+        self.ended = True
         for future in self._asked.values():
-            future.cancel()
-        inbox.put_nowait(None)
+            if not future.done():
+                future.set_result(dict(GONE))
+        take(None)
 
     def answered(self, response: Message) -> None:
         """Hand a forwarded response to who sent the request."""
@@ -127,14 +145,7 @@ class Upstream:
         """Nothing will be answered any more: requests that still wait fail."""
         pending, self._pending = self._pending, {}
         for command, answered in pending.values():
-            answered(
-                {
-                    "type": "response",
-                    "command": command,
-                    "success": False,
-                    "message": "the session is over",
-                }
-            )
+            answered({**GONE, "command": command})
 
     async def close(self) -> None:
         """Close its stdin, which ends it; kill it if it doesn't."""

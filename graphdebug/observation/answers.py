@@ -79,7 +79,7 @@ class Answers:
         return dap.GraphdebugStateResponse(
             capture=self._capture(),
             backends=tuple(backends.values()),
-            ranks=tuple(runtime.rank for runtime in self._runtimes.all),
+            ranks=tuple(self._runtimes.ranks()),
             dropped=self.dropped,
         )
 

@@ -151,6 +151,7 @@ class Job(Observer):
             self.steps.add_graph(runtime.number, event)
         elif isinstance(event, messages.StepEvent):
             event = replace(event, step=self.steps.add(runtime.number, event.step, event.graph))
+            runtime.last = event.step
             self._step_events.add(event.step)
         elif isinstance(event, messages.AlertEvent):
             event = messages.AlertEvent(self.steps.add_alert(runtime.number, event.alert))

@@ -15,7 +15,7 @@ from graphdebug.observation.debuggees import Debuggees, Tokens
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.hub import DEBUGGEE
-from graphdebug.protocol.model import Backend, Rank
+from graphdebug.protocol.model import Backend, Rank, Source, Step
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.connections import Fault, StreamConnection
 from graphdebug.transport.endpoint import Listener, new_token, same_token
@@ -57,6 +57,12 @@ class Runtime:
         """Whether it hasn't gone."""
         self.missed = 0
         """Of those, messages that came and couldn't be read."""
+        self.last: Step | None = None
+        """The last step that it made, as the client knows it."""
+        self.stopped: Source | None = None
+        """Where the debugger holds it."""
+        self.joined: messages.RankEvent | None = None
+        """Its place in the process group that the program made."""
         self._connection = connection
         self._seq = 0
         self._waiting: dict[int, asyncio.Future[bool]] = {}
@@ -65,7 +71,18 @@ class Runtime:
     def rank(self) -> Rank:
         """What the client is told of this process."""
         assert self.hello is not None
-        return Rank(self.hello.rank, self.hello.pid, self.steps, tuple(self.backends.values()))
+        last = self.last
+        return Rank(
+            rank=self.hello.rank if self.joined is None else self.joined.rank,
+            pid=self.hello.pid,
+            steps=self.steps,
+            backends=tuple(self.backends.values()),
+            state="ended" if not self.here else "running" if self.stopped is None else "stopped",
+            step=None if last is None else last.index,
+            source=self.stopped or (None if last is None else last.source),
+            devices=() if last is None else last.devices,
+            distributed=self.joined is not None or self.hello.world_size > 0,
+        )
 
     async def request(self, command: str, arguments: Any) -> bool:
         """Ask, and wait a while for the answer; whether there was one."""
@@ -114,6 +131,8 @@ class Runtimes:
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Future[Any]] = set()
         self._debuggees = Debuggees(self._token)
+        self.children: dict[int, messages.ChildEvent] = {}
+        """What processes that may be ranks said of themselves, by process id."""
         self.all: list[Runtime] = []
         self.here: list[Runtime] = []
 
@@ -135,6 +154,22 @@ class Runtimes:
     async def tell(self, command: str, arguments: Any) -> None:
         """Send a request to each runtime that is here, and wait until they have it."""
         await asyncio.gather(*(item.request(command, arguments) for item in self.here))
+
+    def ranks(self) -> list[Rank]:
+        """All processes; of a distributed job the ranks alone, in order."""
+        ranked = sorted(filter(self._is_rank, self.all), key=lambda one: one.rank.rank)
+        return [runtime.rank for runtime in ranked or self.all]
+
+    def _is_rank(self, runtime: Runtime) -> bool:
+        """Whether it is a rank, and not a process that a rank started, which inherits its variables."""
+        if runtime.joined is not None:
+            return True
+        hello = runtime.hello
+        assert hello is not None
+        parent = next((one.hello for one in self.all
+                       if one.hello and one.hello.pid == hello.parent_pid), None)  # fmt: skip
+        inherits = parent is not None and parent.world_size > 0 and parent.rank == hello.rank
+        return hello.world_size > 0 and not inherits
 
     def of_process(self, pid: int) -> Runtime | None:
         """The runtime of a process, if it is here."""
@@ -242,10 +277,15 @@ class Runtimes:
             runtime.steps += 1
         elif isinstance(event, messages.ReportEvent):
             runtime.report = event
+        elif isinstance(event, messages.RankEvent):
+            runtime.joined = event
         self._observer.received(runtime, event)
         return True
 
     def _welcome(self, runtime: Runtime, event: object) -> bool:
+        if isinstance(event, messages.ChildEvent) and same_token(event.token, self._token):
+            self.children[event.pid] = event
+            return False
         if not isinstance(event, messages.HelloEvent) or not same_token(event.token, self._token):
             return False
         runtime.hello, runtime.number, runtime.here = event, len(self.all), True

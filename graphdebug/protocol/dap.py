@@ -6,7 +6,7 @@ of its answer, ``XEvent`` for the body of an event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from graphdebug.protocol.model import (
@@ -22,6 +22,21 @@ from graphdebug.protocol.model import (
 )
 
 TensorMode = Literal["summary", "values", "histogram"]
+ChildPolicy = Literal["join", "session", "observe"]
+CollectiveTimeout = Literal["extend", "keep"]
+
+
+@dataclass(frozen=True)
+class Children:
+    """What becomes of the Python processes that the program starts, by what they are."""
+
+    ranks: ChildPolicy = "join"
+    """Ranks of a distributed job, as torchrun, ``torch.multiprocessing.spawn`` and launchers that set
+    RANK start them. ``join``: they take part in this session."""
+    workers: ChildPolicy = "observe"
+    """DataLoader workers. ``observe``: they run without the debugger, and nothing stops in them."""
+    programs: ChildPolicy = "session"
+    """All others. ``session``: the client is asked to open a session of its own for each."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,11 @@ class Configuration:
     """Node executions of one run that are kept to walk through where it stops."""
     nan_watch: bool = True
     """Whether NaN, Inf and what keeps a model from learning is looked for."""
+    children: Children = field(default_factory=Children)
+    """Which of the processes that the program starts are debugged, and where."""
+    collective_timeout: CollectiveTimeout = "extend"
+    """Whether collectives wait for ranks that the debugger holds: ``extend`` suspends the timeouts of
+    process groups while a client is there, ``keep`` leaves them as the program set them."""
 
 
 @dataclass(frozen=True)

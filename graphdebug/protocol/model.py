@@ -18,6 +18,8 @@ Capture = Literal["off", "steps", "nodes", "values"]
 StaticGraphs = Literal["boundary", "node"]
 BindingKind = Literal["line", "boundary", "node", "never"]
 
+RankState = Literal["running", "stopped", "ended"]
+
 VALUE_LIMIT = 16
 """A tensor's value travels with its description only up to this many elements."""
 
@@ -164,3 +166,13 @@ class Rank:
     """How many steps it has made."""
     backends: tuple[Backend, ...] = field(default=())
     """The frameworks that it imported."""
+    state: RankState = "running"
+    """Whether it runs (and perhaps waits for others), the debugger holds it, or it has ended."""
+    step: int | None = None
+    """Index of the last step that it made."""
+    source: Source | None = None
+    """Where it stopped; while it runs, the line that made its last step."""
+    devices: tuple[str, ...] = ()
+    """Devices that its last step ran on."""
+    distributed: bool = False
+    """Whether it is a rank of a distributed job."""

@@ -82,6 +82,8 @@ class ConfigureArguments:
     """The exception filters of ours that are set."""
     node_breakpoints: tuple[NodeBreakpoint, ...] = ()
     """All breakpoints on nodes by name."""
+    debugged: bool = False
+    """Whether a client debugs the program, and may hold it."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,31 @@ class HelloEvent:
     """Where it runs."""
     command: str = ""
     """What the interpreter was started with, for a person to read."""
+
+
+@dataclass(frozen=True)
+class ChildEvent:
+    """``child``: a child process that debugpy is about to be in, and that may be a rank, says so on a
+    connection of its own. It waits for the answer, so that this is known when debugpy tells of it."""
+
+    token: str
+    """The invitation's token."""
+    pid: int
+    """Process id."""
+    variables: dict[str, str]
+    """Those that launchers set for each rank, of its environment."""
+    rank: bool = False
+    """Whether what started it starts ranks."""
+
+
+@dataclass(frozen=True)
+class RankEvent:
+    """``rank``: the program has joined a process group, and so has a rank."""
+
+    rank: int
+    """Its own."""
+    size: int
+    """How many there are."""
 
 
 @dataclass(frozen=True)
@@ -448,6 +475,8 @@ class UndebuggedEvent:
 
 EVENTS: dict[str, type] = {
     "hello": HelloEvent,
+    "child": ChildEvent,
+    "rank": RankEvent,
     "backend": BackendEvent,
     "graph": GraphEvent,
     "step": StepEvent,

@@ -46,11 +46,14 @@ class Runtime:
 
     def __init__(self, invitation: messages.Invitation) -> None:
         self.configuration = invitation.configuration
+        self.debugged = False
+        """Whether a client debugs the program, and may hold it."""
         self.breakpoints = Breakpoints()
         self.backends: dict[str, Backend] = {}
         self._given_up: set[str] = set()
         self._told: set[str] = set()
         self._said: set[str] = set()
+        self._joined = False
         self._invitation = invitation
         self._link = Link(
             invitation,
@@ -132,6 +135,13 @@ class Runtime:
             source=_innermost(error),
         )
         self._tell_state(backend, active=False, reason=reason)
+
+    def joined(self, rank: int, size: int) -> None:
+        """The program has made a process group, in which it has this rank."""
+        if self.recorder.rank != rank or not self._joined:
+            self._joined = True
+            self.recorder.rank = rank
+            self._link.send(messages.RankEvent(rank, size))
 
     def log(self, text: str, source: Source) -> None:
         """Write what a log point on a graph line says to the debug console."""
@@ -215,6 +225,7 @@ class Runtime:
 
     def _configure(self, arguments: messages.ConfigureArguments) -> None:
         self.configuration = arguments.configuration
+        self.debugged = arguments.debugged
         self.node_stops.open()
         self.stops.filters = frozenset(arguments.filters)
         self.breakpoints.replace_all(arguments.breakpoints)
@@ -251,6 +262,7 @@ class Runtime:
         self.breakpoints.replace_all({})
         self.node_breakpoints.replace_all(())
         self.configuration = Configuration(capture="off")
+        self.debugged = False
         for backend in self._active():
             backend.configure()
             backend.breakpoints_changed()

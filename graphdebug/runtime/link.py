@@ -28,6 +28,7 @@ _URGENT = (
     type(None),
     messages.HelloEvent,
     messages.BackendEvent,
+    messages.RankEvent,
     messages.BoundaryEvent,
     messages.NodeStopEvent,
     messages.LogEvent,

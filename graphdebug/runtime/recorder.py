@@ -43,7 +43,8 @@ class Recorder:
         self._first_step: OrderedDict[int, int] = OrderedDict()
         self._steps = 0
         self._alerts = 0
-        self._rank = rank()
+        self.rank = rank()
+        """In a distributed job."""
         self._bound: dict[tuple[str, int], tuple[BindingKind, str]] = {}
         self._backward: set[tuple[str, int]] = set()
 
@@ -112,7 +113,7 @@ class Recorder:
                 forward_nodes=forward_nodes,
                 backward_nodes=backward_nodes,
                 devices=tuple(devices),
-                rank=self._rank,
+                rank=self.rank,
                 alerts=alerts,
                 pid=os.getpid(),
                 detail=detail,

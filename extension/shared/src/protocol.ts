@@ -9,7 +9,10 @@ export type AlertKind = "nan" | "inf" | "gradient" | "parameter" | "retrace" | "
 export type Capture = "off" | "steps" | "nodes" | "values";
 export type StaticGraphs = "boundary" | "node";
 export type BindingKind = "line" | "boundary" | "node" | "never";
+export type RankState = "running" | "stopped" | "ended";
 export type TensorMode = "summary" | "values" | "histogram";
+export type ChildPolicy = "join" | "session" | "observe";
+export type CollectiveTimeout = "extend" | "keep";
 
 /** A place in the user's code. */
 export interface Source {
@@ -182,6 +185,45 @@ export interface Rank {
    * @default []
    */
   backends?: Backend[];
+  /**
+   * Whether it runs (and perhaps waits for others), the debugger holds it, or it has ended.
+   * @default "running"
+   */
+  state?: RankState;
+  /** Index of the last step that it made. */
+  step?: number;
+  /** Where it stopped; while it runs, the line that made its last step. */
+  source?: Source;
+  /**
+   * Devices that its last step ran on.
+   * @default []
+   */
+  devices?: string[];
+  /**
+   * Whether it is a rank of a distributed job.
+   * @default false
+   */
+  distributed?: boolean;
+}
+
+/** What becomes of the Python processes that the program starts, by what they are. */
+export interface Children {
+  /**
+   * Ranks of a distributed job, as torchrun, `torch.multiprocessing.spawn` and launchers that set
+   * RANK start them. `join`: they take part in this session.
+   * @default "join"
+   */
+  ranks?: ChildPolicy;
+  /**
+   * DataLoader workers. `observe`: they run without the debugger, and nothing stops in them.
+   * @default "observe"
+   */
+  workers?: ChildPolicy;
+  /**
+   * All others. `session`: the client is asked to open a session of its own for each.
+   * @default "session"
+   */
+  programs?: ChildPolicy;
 }
 
 /** What `launch` and `attach` take beyond debugpy's own attributes. */
@@ -211,6 +253,17 @@ export interface Configuration {
    * @default true
    */
   nanWatch?: boolean;
+  /**
+   * Which of the processes that the program starts are debugged, and where.
+   * @default {"ranks": "join", "workers": "observe", "programs": "session"}
+   */
+  children?: Children;
+  /**
+   * Whether collectives wait for ranks that the debugger holds: `extend` suspends the timeouts of
+   * process groups while a client is there, `keep` leaves them as the program set them.
+   * @default "extend"
+   */
+  collectiveTimeout?: CollectiveTimeout;
 }
 
 /** `graphdebugStep`: a step was made; at most 10 a second, the last one always delivered. */

@@ -12,32 +12,38 @@ import functools
 import socket
 import sys
 import threading
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
-from graphdebug.runtime.debugger import ASK, unfit
+from graphdebug.runtime.debugger import ASK, children, unfit
 
 
 def mend() -> None:
     """All of it, once pydevd has been imported and before it connects."""
-    answer_without_delay()
-    end_without_delay()
-    ask_conditions_safely()
-    leave_compilers_alone()
+    for debugger in _debuggers():
+        answer_without_delay(debugger)
+        end_without_delay(debugger)
+        ask_conditions_safely(debugger)
+    children.choose()
     trace_without_threads()
+    children.announce()
 
 
-def answer_without_delay() -> None:
+def _debuggers() -> list[Any]:
+    """pydevd's class of debuggers; in a child process, where it runs as a script, there are two."""
+    found = [getattr(sys.modules.get(name), "PyDB", None) for name in ("pydevd", "__main__")]
+    return [debugger for debugger in found if debugger is not None]
+
+
+def answer_without_delay(debugger: Any) -> None:
     """Switch Nagle's algorithm off on the socket that pydevd answers on.
 
     pydevd sends each message in two parts, so that the second waits for the peer's delayed
     acknowledgement: 44 ms a request, against 1 to 2 ms without. Called by ``bootstrap`` when pydevd
     has been imported, before it connects.
     """
-    import pydevd
-
     try:
-        original = pydevd.PyDB.initialize_network
+        original = debugger.initialize_network
         if "sock" not in original.__code__.co_varnames[1:2]:
             raise TypeError("PyDB.initialize_network takes another first argument")
     except Exception as error:
@@ -50,20 +56,17 @@ def answer_without_delay() -> None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return original(self, sock, *args, **kwargs)
 
-    pydevd.PyDB.initialize_network = initialize_network
+    debugger.initialize_network = initialize_network
 
 
-def end_without_delay() -> None:
+def end_without_delay(debugger: Any) -> None:
     """Let the end of a program not wait half a second for two threads that wait for each other.
 
     The thread of pydevd that disposes of the debugger waits for the others to end. One of them sees
-    the connection closed, disposes as well, and so waits for the first, until both give up. Called by
-    ``bootstrap`` when pydevd has been imported.
+    the connection closed, disposes as well, and so waits for the first, until both give up.
     """
-    import pydevd
-
     try:
-        original = pydevd.PyDB.dispose_and_kill_all_pydevd_threads
+        original = debugger.dispose_and_kill_all_pydevd_threads
         if original.__code__.co_varnames[:3] != ("self", "wait", "timeout"):
             raise TypeError("PyDB.dispose_and_kill_all_pydevd_threads takes other arguments")
     except Exception as error:
@@ -78,10 +81,10 @@ def end_without_delay() -> None:
         )
         original(self, wait and not awaited, timeout)
 
-    pydevd.PyDB.dispose_and_kill_all_pydevd_threads = dispose
+    debugger.dispose_and_kill_all_pydevd_threads = dispose
 
 
-def ask_conditions_safely() -> None:
+def ask_conditions_safely(debugger: Any) -> None:
     """Let a condition whose value is neither true nor false count as one that raises.
 
     And let frames of ours, which stand on lines of the user's, not count as hits of breakpoints there.
@@ -89,10 +92,8 @@ def ask_conditions_safely() -> None:
     tensor of several elements answers with, and that ended the program. It also compiles the condition
     again each time that it asks, which takes longer than the rest.
     """
-    import pydevd
-
     try:
-        original = pydevd.PyDB.handle_breakpoint_condition
+        original = debugger.handle_breakpoint_condition
         if original.__code__.co_varnames[1:4] != ("info", "pybreakpoint", "new_frame"):
             raise TypeError("PyDB.handle_breakpoint_condition takes other arguments")
     except Exception as error:
@@ -112,7 +113,7 @@ def ask_conditions_safely() -> None:
         except Exception as error:
             return original(self, info, _Raises(condition, error), new_frame)
 
-    pydevd.PyDB.handle_breakpoint_condition = handle_breakpoint_condition
+    debugger.handle_breakpoint_condition = handle_breakpoint_condition
 
 
 @functools.lru_cache(maxsize=256)
@@ -139,35 +140,6 @@ class _Raises:
 _RAISE = compile("def condition(frame): raise error", "<string>", "exec").co_consts[0]
 _RAISE = _RAISE.replace(co_name="<module>")
 """The frame of a condition, as it stands in a traceback."""
-
-
-def leave_compilers_alone() -> None:
-    """Let the processes that torch's inductor starts run without a debugger.
-
-    pydevd makes each Python child wait for a client, and inductor waits for its own: the first call
-    of a compiled function would hang. They run none of the user's code. Called by ``bootstrap`` when
-    pydevd has been imported.
-    """
-    try:
-        from _pydev_bundle import pydev_monkey
-
-        original = pydev_monkey._get_apply_arg_patching
-        if original.__code__.co_argcount:
-            raise TypeError("_get_apply_arg_patching takes arguments")
-    except Exception as error:
-        unfit("processes that torch's inductor starts wait for a debugger", error)
-        return
-
-    @functools.wraps(original)
-    def _get_apply_arg_patching() -> Any:
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if str(frame.f_globals.get("__name__")).startswith("torch._inductor."):
-                return False
-            frame = frame.f_back
-        return original()
-
-    pydev_monkey._get_apply_arg_patching = _get_apply_arg_patching
 
 
 def trace_without_threads() -> None:

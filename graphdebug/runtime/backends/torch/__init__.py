@@ -52,6 +52,6 @@ if TYPE_CHECKING:
 
 def backend(runtime: Runtime) -> Backend:
     """The backend for PyTorch."""
-    from graphdebug.runtime.backends.torch.observer import TorchBackend
+    from graphdebug.runtime.backends.torch.collectives import RankedTorchBackend
 
-    return TorchBackend(runtime)
+    return RankedTorchBackend(runtime)

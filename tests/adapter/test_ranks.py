@@ -1,0 +1,152 @@
+"""The ranks of a distributed job in one session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from support.dap import Message, Session, Start
+from support.markers import line, program
+from support.processes import wait_until
+from support.ranks import ENVIRONMENT, rank_of, states, stops, torchrun, undisturbed
+
+pytestmark = pytest.mark.frameworks
+
+MLP = program("ranks_mlp.py")
+STEPS = "40"
+TIMEOUT = 3
+"""Seconds after which a collective of the program's gives up, for torch's half an hour."""
+
+
+def launch(
+    session: Session, ranks: int, place: Path, *breakpoints: Message, **config: object
+) -> None:
+    """Start the program as so many ranks."""
+    session.launch(
+        **torchrun(ranks, MLP, str(place), STEPS, str(TIMEOUT)),
+        breakpoints={MLP: list(breakpoints)},
+        **config,
+    )
+
+
+def at(name: str, condition: str) -> Message:
+    """A conditional breakpoint on a line of the program."""
+    return {"line": line(MLP, name), "condition": condition}
+
+
+def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_path: Path) -> None:
+    session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
+    launch(session, 2, tmp_path / "debugged", at("batch", "step == 1"))
+
+    threads = stops(session, 2)
+    assert sorted(threads) == [0, 1]
+    assert len(set(threads.values())) == 2
+    for stop in session.transcript.events("stopped"):
+        rank = rank_of(session, stop["threadId"])
+        assert stop["description"] == f"Rank {rank}"
+        assert stop["text"].startswith(f"rank {rank}: breakpoint")
+        assert stop["allThreadsStopped"] is False
+        assert stop["hitBreakpointIds"] == [session.breakpoints[MLP][0]["id"]]
+    names = {item["id"]: item["name"] for item in session.request("threads")["threads"]}
+    assert {rank: names[thread] for rank, thread in threads.items()} == {
+        0: "rank 0 cpu MainThread",
+        1: "rank 1 cpu MainThread",
+    }
+    assert "launcher MainThread" in names.values()
+    assert states(session) == {0: "stopped", 1: "stopped"}
+
+    # Each rank's own values, under ids of their own.
+    references = set()
+    for rank, thread in threads.items():
+        frame = session.stack(thread)[0]
+        shown = session.locals(frame)
+        references.add(shown["losses"]["variablesReference"])
+        kept = session.variables(shown["losses"]["variablesReference"])
+        assert kept["0"]["value"].startswith("float32 () cpu")
+        assert session.evaluate("dist.get_rank()", frameId=frame["id"])["result"] == str(rank)
+    assert len(references) == 2
+
+    # One goes on alone, and waits for the other.
+    session.thread = threads[0]
+    body = session.request("continue", threadId=threads[0], singleThread=True)
+    assert body == {"allThreadsContinued": False}
+    session.client.wait_for_event("continued", lambda body: body["threadId"] == threads[0])
+    assert states(session) == {0: "running", 1: "stopped"}
+    session.set_breakpoints(MLP, [at("after", "rank == 1 and step == 2")])
+    session.thread = threads[1]
+    session.cont()
+
+    # A breakpoint in one rank only, for longer than collectives wait by themselves.
+    stop = session.wait_for_stop("breakpoint")
+    assert rank_of(session, stop["threadId"]) == 1
+    held = time.monotonic()
+    wait_until(lambda: time.monotonic() - held > TIMEOUT + 1, "the timeout to pass", TIMEOUT + 5)
+    assert states(session) == {0: "running", 1: "stopped"}
+    assert session.step("next")[1] == line(MLP, "batch") - 1
+    assert states(session) == {0: "running", 1: "stopped"}
+
+    # Pause holds whichever runs Python, and so all of them.
+    session.set_breakpoints(MLP, [])
+    session.cont()
+    session.request("pause", threadId=threads[0])
+    stop = session.wait_for_stop("pause")
+    assert stop["description"].startswith("Rank ")
+    for pid in {step["pid"] for step in session.request("graphdebugSteps")["steps"]}:
+        assert psutil.pid_exists(pid)
+    session.cont()
+    assert session.wait_for_exit() == 0
+    expected = undisturbed(2, MLP, tmp_path / "bare", STEPS, "60")
+    assert (tmp_path / "debugged").read_text() == expected
+    steps = session.request("graphdebugSteps")["steps"]
+    assert {step["rank"] for step in steps} == {0, 1}
+    assert states(session) == {0: "ended", 1: "ended"}
+
+
+def test_kept_timeouts_end_the_job(start: Start, tmp_path: Path) -> None:
+    session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
+    launch(session, 2, tmp_path / "debugged", at("batch", "rank == 1 and step == 1"),
+           collectiveTimeout="keep")  # fmt: skip
+    session.wait_for_stop("breakpoint")
+    session.wait_for_output(f"Timed out waiting {TIMEOUT}000ms", "stderr")
+    assert session.wait_for_exit() == 1
+
+
+def test_four_ranks_are_left_to_themselves(start: Start, tmp_path: Path) -> None:
+    session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
+    launch(session, 4, tmp_path / "debugged", at("batch", "step == 1"))
+    threads = stops(session, 4)
+    assert sorted(threads) == [0, 1, 2, 3]
+    session.set_breakpoints(MLP, [at("after", "rank == 2 and step == 3")])
+    session.cont()
+    assert rank_of(session, session.wait_for_stop("breakpoint")["threadId"]) == 2
+    session.request("disconnect", terminateDebuggee=False)
+    expected = undisturbed(4, MLP, tmp_path / "bare", STEPS, "60")
+    wait_until((tmp_path / "debugged").is_file, "the job to end")
+    assert (tmp_path / "debugged").read_text() == expected
+
+
+def test_a_killed_rank_is_said_and_those_that_follow_it_join(start: Start, tmp_path: Path) -> None:
+    """Before they join a group: after that, torch's own restart of gloo ranks fails."""
+    session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
+    session.launch(
+        **torchrun(2, MLP, str(tmp_path / "debugged"), "3", "60", options=("--max-restarts", "1")),
+        breakpoints={MLP: [line(MLP, "init")]},
+    )
+    threads = stops(session, 2)
+    ranks = {item["rank"]: item["pid"] for item in session.request("graphdebugState")["ranks"]}
+    os.kill(ranks[1], signal.SIGKILL)
+    for thread in threads.values():
+        gone = {"reason": "exited", "threadId": thread}
+        session.client.wait_for_event("thread", gone.__eq__)
+    assert f"rank 1 (process {ranks[1]}) is gone" in session.said()
+    again = stops(session, 2)
+    assert sorted(again) == [0, 1]
+    assert not set(again.values()) & set(threads.values())
+    session.set_breakpoints(MLP, [])
+    session.cont()
+    assert session.wait_for_exit() == 0
+    assert (tmp_path / "debugged").is_file()

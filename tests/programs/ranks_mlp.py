@@ -1,0 +1,41 @@
+"""Trains an MLP with DistributedDataParallel over gloo; rank 0 writes losses and weights to a file."""
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+
+def train(steps, timeout):
+    dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))  # @init
+    torch.manual_seed(7)
+    model = DistributedDataParallel(
+        torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    generator = torch.Generator().manual_seed(dist.get_rank())
+    losses = []
+    for step in range(steps):
+        x = torch.randn(16, 8, generator=generator)  # @batch
+        loss = model(x).square().mean()
+        optimizer.zero_grad()
+        loss.backward()  # @backward
+        optimizer.step()
+        losses.append(loss.detach().clone())  # @after
+    total = torch.stack(losses)
+    dist.all_reduce(total)
+    parameters = [value.detach().numpy().tobytes().hex() for value in model.parameters()]
+    dist.destroy_process_group()
+    return [total.numpy().tobytes().hex(), *parameters]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    place, steps, timeout = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    result = train(steps, timeout)
+    if os.environ["RANK"] == "0":
+        Path(place).write_text("\n".join(result))
