@@ -1,4 +1,4 @@
 declare module "elkjs/lib/elk-worker.min.js" {
-  const text: string;
+  const text: unknown;
   export default text;
 }

@@ -5,7 +5,6 @@ import { render, type JSX } from "preact";
 import type { Disposable, Host, TensorTarget } from "./host";
 import { Observed } from "./model/observed";
 import { STYLE } from "./theme";
-import PLOT from "uplot/dist/uPlot.min.css";
 import { AlertsView } from "./view/alerts";
 import { GraphView } from "./view/graph";
 import { NodesView } from "./view/nodes";
@@ -42,7 +41,7 @@ export function mount(
 ): Disposable {
   const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   const style = new CSSStyleSheet();
-  style.replaceSync(PLOT + STYLE);
+  style.replaceSync(STYLE);
   root.adoptedStyleSheets = [style];
   const observed = new Observed(host);
   render(content(view, observed, options), root);

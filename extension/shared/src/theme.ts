@@ -175,6 +175,18 @@ input[type="checkbox"] { height: 14px; width: 14px; margin: 0 2px 0 0; padding: 
 .pictured { flex: 1; min-width: 0; display: flex; flex-direction: column; }
 .frame { flex: 1 1 0; min-height: 0; display: flex; align-items: center; justify-content: center; overflow: hidden; }
 .frame canvas { image-rendering: pixelated; }
+.uplot, .uplot *, .uplot *::before, .uplot *::after { box-sizing: border-box; }
+.u-wrap { position: relative; user-select: none; }
+.u-over, .u-under { position: absolute; }
+.u-under { overflow: hidden; }
+.uplot canvas { display: block; position: relative; width: 100%; height: 100%; }
+.u-axis { position: absolute; }
+.u-select { position: absolute; pointer-events: none; }
+.u-hz .u-cursor-x, .u-vt .u-cursor-y { height: 100%; border-right: 1px dashed var(--gd-muted); }
+.u-hz .u-cursor-y, .u-vt .u-cursor-x { width: 100%; border-bottom: 1px dashed var(--gd-muted); }
+.u-cursor-x, .u-cursor-y { position: absolute; left: 0; top: 0; pointer-events: none; }
+.u-cursor-pt { display: none; }
+.u-off { display: none; }
 .frame .uplot canvas { image-rendering: auto; }
 .legend { border-top: 1px solid var(--gd-border); }
 .ramp { width: 120px; height: 10px; border-radius: 2px; }

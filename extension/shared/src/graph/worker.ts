@@ -14,6 +14,7 @@ export class Layouter {
 
   async #start(): Promise<ELK> {
     const { default: text } = await import("elkjs/lib/elk-worker.min.js");
+    if (typeof text !== "string") throw new Error("bundle this with bundling.mjs's options");
     this.#url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     return new ElkApi({
       workerFactory: () => (this.#worker = new Worker(this.#url)),
