@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from graphdebug.adapter.session import Session
 from graphdebug.observation.answers import Answers, Refused
 from graphdebug.observation.step_events import StepEvents
-from graphdebug.observation.steps import Steps, UnknownStep
+from graphdebug.observation.steps import Steps
 from graphdebug.protocol import dap
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.model import Alert, Step
@@ -98,7 +98,7 @@ class Records:
         if wanted.expression is not None and wanted.frame_id is not None:
             await self._live_tensor(request, wanted)
         elif wanted.step is not None and wanted.node is not None:
-            self._recorded_tensor(request, wanted)
+            self._answer(request)
         else:
             self._session.fail(
                 request, "graphdebugTensor takes frameId and expression, or step, node and output"
@@ -139,23 +139,6 @@ class Records:
         finally:
             del self._published[key]
 
-    def _recorded_tensor(self, request: Message, wanted: dap.GraphdebugTensorArguments) -> None:
-        assert wanted.step is not None and wanted.node is not None
-        try:
-            node = self._steps.node(wanted.step, wanted.node)
-            tensor = node.outputs[wanted.output or 0]
-        except UnknownStep as error:
-            return self._session.fail(request, str(error))
-        except IndexError:
-            return self._session.fail(request, f"the node has {len(node.outputs)} outputs")
-        if tensor.value is None and wanted.mode == "values":
-            return self._session.fail(
-                request,
-                'the value was not captured; "capture": "values" keeps those of at most 16 elements',
-            )
-        values = tensor.value if wanted.mode == "values" else None
-        return self._reply(request, dap.GraphdebugTensorResponse(tensor, values=values))
-
     def _arguments(self, cls: type[T], request: Message) -> T | None:
         """The request's arguments; None, and the request refused, where they are wrong."""
         try:
@@ -163,6 +146,3 @@ class Records:
         except WireError as error:
             self._session.fail(request, str(error))
             return None
-
-    def _reply(self, request: Message, response: Any) -> None:
-        self._session.reply(request, to_wire(response))

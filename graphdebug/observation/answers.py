@@ -30,6 +30,7 @@ class Answers:
             "graphdebugNodes": self._nodes,
             "graphdebugNode": self._node,
             "graphdebugState": self._state,
+            "graphdebugTensor": self._recorded_tensor,
         }
 
     def answer(self, command: str, arguments: Any) -> dict[str, Any]:
@@ -82,6 +83,21 @@ class Answers:
             ranks=tuple(self._runtimes.ranks()),
             dropped=self.dropped,
         )
+
+    def _recorded_tensor(self, wanted: dap.GraphdebugTensorArguments) -> Any:
+        if wanted.step is None or wanted.node is None:
+            raise Refused("a recorded tensor is named by step, node and output")
+        node = self._steps.node(wanted.step, wanted.node)
+        output = wanted.output or 0
+        if not 0 <= output < len(node.outputs):
+            raise Refused(f"the node has {len(node.outputs)} outputs")
+        tensor = node.outputs[output]
+        if tensor.value is None and wanted.mode == "values":
+            raise Refused(
+                'the value was not captured; "capture": "values" keeps those of at most 16 elements'
+            )
+        values = tensor.value if wanted.mode == "values" else None
+        return dap.GraphdebugTensorResponse(tensor, values=values)
 
 
 def paged(items: Sequence[Any], start: int, count: int | None) -> Sequence[Any]:

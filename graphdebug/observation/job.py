@@ -52,6 +52,9 @@ class Follower(ABC):
     def received(self, runtime: Runtime, event: Any) -> None:
         """An event came; one of the dataclasses of ``protocol.runtime.EVENTS``."""
 
+    def left(self, runtime: Runtime) -> None:
+        """The process has gone, or its link."""
+
 
 class Debugging(Follower):
     """A follower that debugs the job: it says what the runtimes do. There is one at most."""
@@ -159,8 +162,15 @@ class Job(Observer):
         elif isinstance(event, messages.DroppedEvent):
             dropped = GraphdebugDroppedEvent(self.answers.dropped)
             self.observers.tell("graphdebugDropped", to_wire(dropped))
-        for follower in [*self.followers, *filter(None, [self.debugging])]:
+        for follower in self._all():
             follower.received(runtime, event)
+
+    def left(self, runtime: Runtime) -> None:
+        for follower in self._all():
+            follower.left(runtime)
+
+    def _all(self) -> list[Follower]:
+        return [*self.followers, *filter(None, [self.debugging])]
 
     def flush(self) -> None:
         """Tell observers of the last step now."""

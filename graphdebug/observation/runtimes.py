@@ -146,10 +146,16 @@ class Runtimes:
         self._server = await start(self._serve, sock=self._listener.socket)
 
     def invitation(
-        self, configuration: Configuration, explain: bool = False
+        self, configuration: Configuration, explain: bool = False, own_breakpoints: bool = False
     ) -> messages.Invitation:
-        """What a process needs to come here; with ``explain`` it explains the error that ends it."""
-        return messages.Invitation(self._listener.endpoint, self._token, configuration, explain)
+        """What a process needs to come here; the flags are those of ``Invitation``."""
+        return messages.Invitation(
+            self._listener.endpoint,
+            self._token,
+            configuration,
+            explain,
+            own_breakpoints=own_breakpoints,
+        )
 
     async def tell(self, command: str, arguments: Any) -> None:
         """Send a request to each runtime that is here, and wait until they have it."""

@@ -40,6 +40,8 @@ class Invitation:
     """Whether the program waits, before its first line, until a client has attached."""
     fingerprint: str = ""
     """SHA-256 of the certificate of a ``tls:`` endpoint, in hexadecimal."""
+    own_breakpoints: bool = False
+    """Whether the process reads the breakpoints from the debugger in it: the observer knows none."""
 
 
 @dataclass(frozen=True)

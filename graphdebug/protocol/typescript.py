@@ -12,7 +12,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from graphdebug.protocol import dap, model
+from graphdebug.protocol import dap, jupyter, model
 from graphdebug.protocol.declarations import (
     NOTICE,
     Declaration,
@@ -24,7 +24,7 @@ from graphdebug.protocol.wire import NON_FINITE, is_list, is_union
 
 WIDTH = 100
 
-_MODULES = (model, dap)
+_MODULES = (model, dap, jupyter)
 _ALIASES = {values: name for module in _MODULES for name, values in choices(module).items()}
 _PLAIN: Mapping[Any, str] = {
     Any: "unknown",
@@ -42,7 +42,8 @@ def render() -> str:
         f"// {NOTICE}",
         "\n".join(_aliases()),
         *(interface(item) for module in _MODULES for item in declarations(module)),
-        _events(),
+        _events("GraphdebugEvents", "Custom DAP events and their bodies.", dap.EVENTS),
+        _events("KernelEvents", "Events of a kernel's websocket beside these.", jupyter.EVENTS),
         _requests(),
     ]
     return "\n\n".join(parts) + "\n"
@@ -106,9 +107,9 @@ def _comment(text: str, default: str | None = None) -> Iterator[str]:
     yield " */"
 
 
-def _events() -> str:
-    bodies = (f"  {event}: {body.__name__};" for event, body in dap.EVENTS.items())
-    return _map("GraphdebugEvents", "Custom DAP events and their bodies.", bodies)
+def _events(name: str, description: str, events: Mapping[str, type]) -> str:
+    bodies = (f"  {event}: {body.__name__};" for event, body in events.items())
+    return _map(name, description, bodies)
 
 
 def _requests() -> str:

@@ -9,6 +9,7 @@ import os
 import shlex
 import socket
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from types import TracebackType
 from typing import Any
@@ -24,7 +25,8 @@ from graphdebug.runtime.attaching import Attaching
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import Breakpoints
 from graphdebug.runtime.data_breakpoints import DataBreakpoints
-from graphdebug.runtime.link import Link
+from graphdebug.runtime.debugger import breakpoints
+from graphdebug.runtime.link import Link, NoLink
 from graphdebug.runtime.node_breakpoints import NodeBreakpoints
 from graphdebug.runtime.node_stops import NodeStops
 from graphdebug.runtime.recorder import Recorder, rank, world_size
@@ -38,7 +40,8 @@ FLUSH_SECONDS = 2.0
 SETTLE_SECONDS = 1.5
 """How long the client's leaving waits for threads that are about to stop."""
 
-_FRAMEWORKS = {"torch": ("torch",), "tensorflow": ("tensorflow",), "keras": ("tensorflow",)}
+FRAMEWORKS = {"torch": ("torch",), "tensorflow": ("tensorflow",), "keras": ("tensorflow",)}
+"""Modules, and the backends that observe what was imported with them."""
 
 
 class Runtime:
@@ -55,7 +58,9 @@ class Runtime:
         self._said: set[str] = set()
         self._joined = False
         self._invitation = invitation
-        self._link = Link(
+        self.taps: list[Callable[[object], None]] = []
+        """Get what is recorded, too."""
+        self._link = (Link if invitation.endpoint else NoLink)(
             invitation,
             {
                 "configure": self._configure,
@@ -74,12 +79,12 @@ class Runtime:
                 "go": lambda arguments: self.attaching.go(),
             },
         )
-        self.recorder = Recorder(self._link.send)
+        self.recorder = Recorder(self._record)
         self.attaching = Attaching(invitation, self._link.send)
         self.node_breakpoints = NodeBreakpoints(self._link.send)
         self.stops = Stops(self._link.send, Replays(self.publish))
         self.node_stops = NodeStops(self._link.send)
-        self.data_breakpoints = DataBreakpoints(self.publish, self._link.send, self._active)
+        self.data_breakpoints = DataBreakpoints(self.publish, self._link.send, self.active)
         self._link.on_close = self._link_closed
         self._link.start(
             messages.HelloEvent(
@@ -93,6 +98,9 @@ class Runtime:
                 command=shlex.join(sys.orig_argv[1:]),
             )
         )
+
+        if invitation.own_breakpoints:
+            breakpoints.follow(self._follow)
 
     @property
     def observed(self) -> bool:
@@ -154,7 +162,7 @@ class Runtime:
     @untraced
     def explanation(self, error: BaseException, traceback: TracebackType | None) -> str | None:
         """What is to be said of an error that an operation on tensors raised; None of any other."""
-        for backend in self._active():
+        for backend in self.active():
             try:
                 found = backend.explain(error, traceback)
             except Exception as ours:
@@ -207,7 +215,7 @@ class Runtime:
             backend.remove()
 
     def _report(self) -> None:
-        self._link.send(reports.report(self.recorder.next_step, self._active()))
+        self._link.send(reports.report(self.recorder.next_step, self.active()))
 
     def _tell_state(self, backend: Backend, active: bool, reason: str = "") -> None:
         self._told.add(backend.name)
@@ -228,18 +236,32 @@ class Runtime:
         self.debugged = arguments.debugged
         self.node_stops.open()
         self.stops.filters = frozenset(arguments.filters)
-        self.breakpoints.replace_all(arguments.breakpoints)
+        if not self._invitation.own_breakpoints:
+            self.breakpoints.replace_all(arguments.breakpoints)
         self.node_breakpoints.replace_all(arguments.node_breakpoints)
-        for backend in self._active():
+        for backend in self.active():
             backend.configure()
             backend.breakpoints_changed()
 
     def _set_breakpoints(self, arguments: messages.SetBreakpointsArguments) -> None:
         self.breakpoints.replace(arguments.path, arguments.breakpoints)
-        for backend in self._active():
+        for backend in self.active():
             backend.breakpoints_changed()
 
-    def _active(self) -> list[Backend]:
+    def _follow(self, files: breakpoints.Files) -> None:
+        """The debugger's breakpoints changed."""
+        if self.observed:
+            self.breakpoints.replace_all(files)
+            for backend in self.active():
+                backend.breakpoints_changed()
+
+    def _record(self, event: object, droppable: bool = False) -> bool:
+        for tap in self.taps:
+            tap(event)
+        return self._link.send(event, droppable)
+
+    def active(self) -> list[Backend]:
+        """The backends that observe."""
         return [item for name, item in self.backends.items() if name not in self._given_up]
 
     def _detach(self) -> None:
@@ -248,10 +270,11 @@ class Runtime:
         self.node_stops.settle(SETTLE_SECONDS)
 
     def _link_closed(self) -> None:
-        """The observer has gone, and its debugger with it."""
+        """The observer has gone, and its debugger with it, unless that is the program's own."""
         self._leave_alone()
         self.attaching.go()
-        self.attaching.undebug()
+        if not self._invitation.own_breakpoints:
+            self.attaching.undebug()
 
     def _leave_alone(self) -> None:
         """Nobody listens any more: no stop, no record."""
@@ -263,7 +286,7 @@ class Runtime:
         self.node_breakpoints.replace_all(())
         self.configuration = Configuration(capture="off")
         self.debugged = False
-        for backend in self._active():
+        for backend in self.active():
             backend.configure()
             backend.breakpoints_changed()
 
@@ -289,7 +312,7 @@ def start() -> None:
     global runtime, _tried
     if runtime is None and not _tried:
         _tried = True
-        runtime = _start()
+        runtime = invited()
 
 
 def framework_imported(module: str) -> None:
@@ -297,19 +320,32 @@ def framework_imported(module: str) -> None:
     start()
     if runtime is None:
         return
-    for name in _FRAMEWORKS[module]:
+    for name in FRAMEWORKS[module]:
         if name in sys.modules:
             runtime.add(name)
 
 
-def _start() -> Runtime | None:
+def replace(started: Runtime | None) -> Runtime | None:
+    """Let this one be the process's, and the one before it go, which is returned; no other comes."""
+    global runtime, _tried
+    before, runtime, _tried = runtime, started, True
+    return before
+
+
+def invited() -> Runtime | None:
+    """For whoever invited this process through its environment."""
     text = os.environ.get(messages.ENVIRONMENT_VARIABLE)
     if not text or _of_a_compiler(sys.orig_argv) or _of_multiprocessing(sys.orig_argv):
         return None
     try:
-        started = Runtime(from_wire(messages.Invitation, json.loads(text)))
+        return run(from_wire(messages.Invitation, json.loads(text)))
     except (OSError, ValueError, WireError):
         return None  # whoever invited this process is gone
+
+
+def run(invitation: messages.Invitation) -> Runtime:
+    """A runtime for this process. Raises OSError or ValueError where the one who invited is gone."""
+    started = Runtime(invitation)
     atexit.register(started.finish)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forked)

@@ -170,6 +170,35 @@ class Link:
             self._configured.set()
 
 
+class NoLink(Link):
+    """Where nobody observes: nothing is sent, and who would wait for an answer gets it at once."""
+
+    def __init__(self, invitation: messages.Invitation, handlers: dict[str, Handler]) -> None:
+        self._handlers = handlers
+        self._dropped = 0
+        self.closed = threading.Event()
+        self.on_close = lambda: None
+
+    def start(self, hello: messages.HelloEvent) -> None:
+        """There is nobody to say it to."""
+
+    def send(self, event: object, droppable: bool = False) -> bool:
+        """A thread that asks whether it may stop may."""
+        if isinstance(event, messages.BoundaryEvent):
+            self._handlers["resume"](messages.ResumeArguments(event.boundary, True))
+        elif isinstance(event, messages.NodeStopEvent):
+            self._handlers["nodeStop"](messages.NodeStopArguments(event.stop, "stop"))
+        return True
+
+    def close(self, flush_seconds: float = 0.0) -> None:
+        """Nothing waits."""
+        self.closed.set()
+
+    def abandon(self) -> None:
+        """Nobody has it."""
+        self.closed.set()
+
+
 def _frame(event: Any) -> bytes:
     if isinstance(event, dict):
         return encode(event)

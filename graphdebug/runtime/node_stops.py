@@ -73,6 +73,8 @@ class NodeStops:
                 if inside:  # else the thread stops when it is back in its own frame
                     self._standing.pop(thread, None)
                 self._stops.pop(number, None)
+            if inside and stop.stops and not stop.move:  # no adapter said it: Jupyter's has none
+                stop.move = debugger.step()
             return stop.move
 
     def here(self) -> int | None:

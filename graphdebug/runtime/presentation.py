@@ -120,6 +120,12 @@ class Children(_Presented):
         return self.get_dictionary(var)[attribute]
 
 
+def header(value: Any) -> str | None:
+    """The line that stands for a value of a framework's; None for any other."""
+    presenter = _presenter(type(value))
+    return None if presenter is None else presenter.header(value)
+
+
 def _presenter(kind: type) -> Presenter | None:
     return next((each for each in _presenters.values() if each.presents(kind)), None)
 

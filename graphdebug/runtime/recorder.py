@@ -81,6 +81,11 @@ class Recorder:
                 self._graphs.move_to_end(key)
             return self._graphs.get(key)
 
+    def forget(self) -> None:
+        """Somebody listens who knows none: describe each graph again before its next step."""
+        with self._lock:
+            self._graphs.clear()
+
     def step(
         self,
         *,

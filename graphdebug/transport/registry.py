@@ -15,13 +15,18 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterator
+from typing import TypeVar
 
+from graphdebug.protocol.doors import Door
 from graphdebug.protocol.observers import RunningSession
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.processes import lives
 
 _NAME = re.compile(r"(\d+)-\d+\.\w+")
+_ENDINGS: dict[type, str] = {RunningSession: ".json", Door: ".door"}
 _numbers = itertools.count()
+
+T = TypeVar("T", RunningSession, Door)
 
 
 class RegistryError(OSError):
@@ -35,34 +40,43 @@ class Place:
         """Raises RegistryError."""
         stem = os.path.join(_directory(), f"{os.getpid()}-{next(_numbers)}")
         self.socket = f"{stem}.socket"
-        self._file = f"{stem}.json"
+        self._stem = stem
 
-    def publish(self, session: RunningSession) -> None:
-        """Let the session be found. Raises OSError."""
-        draft = self._file.replace(".json", ".draft")
+    def publish(self, found: RunningSession | Door) -> None:
+        """Let the session, or the door, be found. Raises OSError."""
+        draft = f"{self._stem}.draft"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)  # of a process of the same number that was killed
         with open(os.open(draft, flags, 0o600), "w", encoding="utf-8") as file:
-            json.dump(to_wire(session), file)
-        os.replace(draft, self._file)
+            json.dump(to_wire(found), file)
+        os.replace(draft, self._stem + _ENDINGS[type(found)])
 
     def remove(self) -> None:
         """Let it be found no more."""
-        for path in (self._file, self.socket):
+        for path in (self.socket, *(self._stem + ending for ending in _ENDINGS.values())):
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
 
 def running() -> list[RunningSession]:
     """The sessions that run, the newest last; never raises."""
-    found = []
+    return sorted(_all(RunningSession), key=lambda session: session.started)
+
+
+def doors() -> list[Door]:
+    """The Jupyter servers that kernels can join; never raises."""
+    return _all(Door)
+
+
+def _all(kind: type[T]) -> list[T]:
+    found: list[T] = []
     for directory in _candidates():
         with contextlib.suppress(OSError):
             _check(directory)
-            found += [session for name in _living(directory)
-                      if (session := _read(os.path.join(directory, name)))]  # fmt: skip
-    return sorted(found, key=lambda session: session.started)
+            found += [item for name in _living(directory, _ENDINGS[kind])
+                      if (item := _read(os.path.join(directory, name), kind))]  # fmt: skip
+    return found
 
 
 def _candidates() -> Iterator[str]:
@@ -103,8 +117,8 @@ def _check(path: str) -> None:
         raise RegistryError(f"{path} is open to other users: chmod 700 {path}")
 
 
-def _living(directory: str) -> list[str]:
-    """The session files of living processes; what dead ones left is removed."""
+def _living(directory: str, ending: str) -> list[str]:
+    """The files of living processes with that ending; what dead ones left is removed."""
     names = []
     for name in os.listdir(directory):
         match = _NAME.fullmatch(name)
@@ -113,15 +127,15 @@ def _living(directory: str) -> list[str]:
         if not lives(int(match[1])):
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(directory, name))
-        elif name.endswith(".json"):
+        elif name.endswith(ending):
             names.append(name)
     return names
 
 
-def _read(path: str) -> RunningSession | None:
-    """None for a file that is gone, isn't a session's, or that another user could have written."""
+def _read(path: str, kind: type[T]) -> T | None:
+    """None for a file that is gone, isn't such a one, or that another user could have written."""
     try:
-        return from_wire(RunningSession, json.loads(private_file(path)))
+        return from_wire(kind, json.loads(private_file(path)))
     except (OSError, ValueError, WireError):
         return None
 

@@ -498,11 +498,73 @@ export interface GraphdebugStateResponse {
   dropped: number;
 }
 
+/** `session`: the first event, and again where the kernel was started anew or has gone. */
+export interface KernelSessionEvent {
+  /** Another one after each restart; None where the kernel isn't observed. */
+  session?: string;
+  /** What is recorded. */
+  configuration: Configuration;
+}
+
+/** `stop`: what the stop is that the debugger tells of next. */
+export interface KernelStopEvent {
+  /** Where it stops. */
+  source: Source;
+  /** The step that it belongs to. */
+  step?: number;
+  /** What it is called, in a few letters. */
+  title: string;
+  /** What it stops at, in one sentence. */
+  text: string;
+}
+
+/** A breakpoint in a cell. */
+export interface CellBreakpoint {
+  /** The file that the kernel compiles the cell as. */
+  path: string;
+  /** 1-based, in the cell. */
+  line: number;
+  /**
+   * What it is bound to and why, as DAP's message has it; empty in a request.
+   * @default ""
+   */
+  message?: string;
+}
+
+/** `breakpoints`: what each of them does, as far as it is known now. */
+export interface CellBreakpointsEvent {
+  /** All of the kernel's notebook. */
+  breakpoints: CellBreakpoint[];
+}
+
+/** A code cell. */
+export interface Cell {
+  /** The file that the kernel compiles it as. */
+  path: string;
+  /** Its text. */
+  source: string;
+}
+
+/** `PUT breakpoints`: the answer is that of `breakpoints`. */
+export interface CellBreakpointsArguments {
+  /** The notebook's code cells, in their order. */
+  cells: Cell[];
+  /** All breakpoints in them. */
+  breakpoints: CellBreakpoint[];
+}
+
 /** Custom DAP events and their bodies. */
 export interface GraphdebugEvents {
   graphdebugStep: GraphdebugStepEvent;
   graphdebugAlert: GraphdebugAlertEvent;
   graphdebugDropped: GraphdebugDroppedEvent;
+}
+
+/** Events of a kernel's websocket beside these. */
+export interface KernelEvents {
+  session: KernelSessionEvent;
+  stop: KernelStopEvent;
+  breakpoints: CellBreakpointsEvent;
 }
 
 /** Custom DAP requests: arguments and answers. */

@@ -118,6 +118,12 @@ class Backend(ABC):
     def finish(self) -> None:
         """The program ends: report what is still open."""
 
+    def cell(self, over: bool) -> None:
+        """A notebook's cell begins, or is over: then report what is open.
+
+        The time in between, in which the program waits for the user, belongs to no step.
+        """
+
     @abstractmethod
     def owns(self, value: object) -> bool:
         """Whether ``value`` is a tensor of this framework."""

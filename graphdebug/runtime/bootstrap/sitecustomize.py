@@ -1,9 +1,10 @@
 """Carries graphdebug into a program: the interpreter imports this at start-up, from PYTHONPATH.
 
 It leaves ``sys.path`` as it would have been, runs the ``sitecustomize`` that it stands in front of,
-and waits until the program imports a framework, or debugpy its tracer. A program that imports
-neither never loads more of graphdebug than this file, unless it is to be attachable. Not imported by
-any other part, but for ``graphdebug.listen()``, which is late: it runs it under another name.
+and waits until the program imports a framework, debugpy its tracer, or a notebook's kernel its shell.
+A program that imports none never loads more of graphdebug than this file, unless it is to be
+attachable. Not imported by any other part, but for those who are late, ``graphdebug.listen()`` and
+``%load_ext graphdebug``: they run it under another name.
 """
 
 # mypy: ignore-errors
@@ -17,6 +18,8 @@ def _boot(chains: bool) -> None:
 
     here = os.path.dirname(os.path.abspath(__file__))
     package = os.path.dirname(os.path.dirname(here))
+
+    NAMES = ("torch", "tensorflow", "keras", "pydevd", "ipykernel.zmqshell")  # noqa: N806
 
     class Loader:
         """Runs the framework's own loader, then tells the runtime."""
@@ -46,7 +49,7 @@ def _boot(chains: bool) -> None:
 
         @classmethod
         def find_spec(cls, name, path=None, target=None):
-            if name not in ("torch", "tensorflow", "keras", "pydevd") or name in cls.busy:
+            if name not in NAMES or name in cls.busy:
                 return None
             cls.busy.add(name)
             try:
@@ -82,6 +85,10 @@ def _boot(chains: bool) -> None:
                 from graphdebug.runtime.debugger import mends
 
                 mends.mend()
+            elif name == "ipykernel.zmqshell":
+                from graphdebug.runtime.notebook import shell
+
+                shell.prepare(sys.modules[name].ZMQInteractiveShell)
             elif not name:
                 from graphdebug.runtime import boot
 

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, FunctionType, TracebackType
-from typing import Any
+from typing import Any, Literal
 
 ASK = "__graphdebug_stop__"
 """The parameter of the functions that stand for the user's lines, which they call to stop."""
@@ -42,6 +42,9 @@ def suspended(ident: int | None = None) -> bool:
 _SUSPENDED, _STEPS_IN = 2, (107, 144, 206)
 """pydevd's STATE_SUSPEND; its CMD_STEP_INTO, CMD_STEP_INTO_MY_CODE and CMD_STEP_INTO_COROUTINE."""
 
+_STEPS_OVER, _STEPS_OUT = (108, 159), (109, 160)
+"""CMD_STEP_OVER and CMD_STEP_OVER_MY_CODE; CMD_STEP_RETURN and CMD_STEP_RETURN_MY_CODE."""
+
 
 def raised() -> tuple[BaseException, TracebackType | None] | None:
     """The exception that the calling thread is stopped for, and its traceback from there inwards."""
@@ -62,6 +65,15 @@ def raised() -> tuple[BaseException, TracebackType | None] | None:
 def stepping_in() -> bool:
     """Whether the user steps into what the calling thread does now."""
     return getattr(_thread_info(), "pydev_step_cmd", -1) in _STEPS_IN
+
+
+def step() -> Literal["", "step", "out"]:
+    """The step that the user makes from where the calling thread stood; over with that."""
+    command = getattr(_thread_info(), "pydev_step_cmd", -1)
+    if command not in (*_STEPS_IN, *_STEPS_OVER, *_STEPS_OUT):
+        return ""
+    end_step()
+    return "out" if command in _STEPS_OUT else "step"
 
 
 def end_step() -> None:
@@ -100,14 +112,21 @@ def resume_tracing() -> None:
     sys.modules["pydevd_tracing"].reapply_settrace()
 
 
+in_notebook = False
+"""Whether this is a notebook's kernel. Its debugger looks at libraries, too, if only to step there."""
+
+
 def users_files() -> Callable[[str], bool] | None:
     """Which files are the user's; None where library code may be stopped in, too, or nobody debugs."""
     try:
         pydb = sys.modules["pydevd"].get_global_debugger()
         rules = pydb._files_filtering._exclude_filters
-        if not pydb.get_use_libraries_filter() or any(not rule.exclude for rule in rules):
-            return None
         users: Callable[[str], bool] = pydb.in_project_roots_filename_uncached
+        if any(not rule.exclude for rule in rules):
+            return None
+        if not pydb.get_use_libraries_filter():
+            stops = stepping_in() or not all(map(users, pydb.breakpoints))
+            return None if stops or not in_notebook else users
         return users
     except Exception:
         return None
@@ -126,15 +145,36 @@ def stop_at(frame: FrameType) -> None:
     from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
 
     code = frame.f_code
-    if _called_us(frame):
+    if _called_us(frame) and not in_notebook:
         asking = synthetic.asks(code.co_filename, code.co_name)
         FunctionType(asking, frame.f_globals)(debugpy.breakpoint)
         return
-    shown = {} if code.co_name == "<module>" else dict(frame.f_locals)
+    shown = dict(frame.f_locals)
+    if code.co_name == "<module>":  # its names are global; in a notebook people look for them here
+        shown = {key: shown[key] for key in shown if in_notebook and _users_name(key)}
     names = tuple(name for name in shown if name.isidentifier())
     showing = synthetic.shows(code.co_filename, frame.f_lineno, code.co_name, names)
     values = [shown[name] for name in names]
     FunctionType(showing, frame.f_globals)(debugpy.breakpoint, *values)
+    if in_notebook:
+        _step_on_in(frame)
+
+
+_OF_IPYTHON = ("In", "Out", "exit", "quit", "get_ipython", "open")
+
+
+def _users_name(name: str) -> bool:
+    """Whether a notebook's global isn't IPython's own."""
+    return not name.startswith("_") and name not in _OF_IPYTHON
+
+
+def _step_on_in(frame: FrameType) -> None:
+    """A step of the user's, made from above ``frame``, is one in it, not one into library code."""
+    info, command = _thread_info(), step()
+    if command:
+        out = _STEPS_OUT[0] if command == "out" else _STEPS_OVER[0]
+        info.pydev_step_cmd = info.pydev_original_step_cmd = out
+        info.pydev_step_stop = frame
 
 
 def show(path: str, line: int, function: str, shown: dict[str, Any], scope: dict[str, Any]) -> None:

@@ -15,11 +15,18 @@ import threading
 from types import CodeType, FunctionType
 from typing import Any
 
-from graphdebug.runtime.debugger import ASK, children, unfit
+from graphdebug.runtime.debugger import ASK, breakpoints, children, unfit
+
+_mended = False
 
 
 def mend() -> None:
-    """All of it, once pydevd has been imported and before it connects."""
+    """All of it, once pydevd has been imported and before it connects; may be called again."""
+    global _mended
+    if _mended:
+        return
+    _mended = True
+    breakpoints.watch()
     for debugger in _debuggers():
         answer_without_delay(debugger)
         end_without_delay(debugger)

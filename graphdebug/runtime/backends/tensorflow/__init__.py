@@ -105,6 +105,10 @@ class TensorFlow(Backend):
         self.eager.flush()
         self.remove()
 
+    def cell(self, over: bool) -> None:
+        self.eager.flush()
+        self.eager.resume()
+
     def place(self) -> str:
         from tensorflow.python.eager import context
 

@@ -91,6 +91,11 @@ class Eager:
             self._report(*waiting)
             loop.ended = time.perf_counter_ns()
 
+    def resume(self) -> None:
+        """The time of the next step begins now."""
+        if self._loop.ended is not None:
+            self._loop.ended = time.perf_counter_ns()
+
     def _elapsed(self, call: Call) -> int:
         ended = self._loop.ended
         return call.duration() if ended is None else time.perf_counter_ns() - ended

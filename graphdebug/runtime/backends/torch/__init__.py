@@ -14,7 +14,8 @@ What a step is
     the positions of the user's frames: it has come round when the first position that differs from
     that of the operation before lies further back. What comes after the last iteration belongs to the
     step that follows, if one does.
-(d) A program that makes no step at all makes one when it ends, named ``program``.
+(d) A program that makes no step at all makes one when it ends, named ``program``. So does a notebook's
+    cell, named ``cell``; the end of a cell ends the backward pass or the iteration that is open, too.
 (e) A call of a compiled function (``torch.compile``, TorchScript, an exported program) is a step of its
     own, of kind ``compiled``, with the nodes of the graphs that ran in it; in the step around it it is
     one node. Iterations and programs that consist of such calls alone make no step of theirs.

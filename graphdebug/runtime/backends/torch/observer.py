@@ -195,9 +195,12 @@ class TorchBackend(Backend):
 
     def finish(self) -> None:
         """Report the step that is open in this thread."""
-        thread = getattr(self._local, "thread", None)
-        if thread is not None:
+        if (thread := getattr(self._local, "thread", None)) is not None:
             thread.trail.finish()
+
+    def cell(self, over: bool) -> None:
+        if (thread := getattr(self._local, "thread", None)) is not None:
+            thread.trail.cell(over)
 
     def _part(
         self,

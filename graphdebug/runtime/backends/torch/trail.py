@@ -70,7 +70,7 @@ sequence = torch._C._autograd._get_sequence_nr
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 """The classes of tensors whose attributes nobody overrides."""
 
-_AROUND = ("iteration", "program")
+_AROUND = ("iteration", "program", "cell")
 """Steps that are none where all that happens in them are calls of graphs: each of these is one."""
 
 _LASTING = (BuiltinFunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType)
@@ -154,7 +154,7 @@ class Trail:
         """Whether there are breakpoints on nodes by name."""
         self.standing = False
         """Whether the thread stands at a stop of ours: what runs then, the user evaluates."""
-        self.steps = 0
+        self.steps = self._rested = 0
         self.ended: deque[Ended] = deque(maxlen=STEPS_LIMIT)
         self.partial = False
         self._started = clock()
@@ -359,14 +359,28 @@ class Trail:
         if self.level == OFF:
             return
         self.learning.finish()
+        self._end("program")
+
+    def cell(self, over: bool) -> None:
+        """A cell of a notebook begins, and with it the time of its first step, or is over."""
+        if over and self.level != OFF:
+            self._end("cell")
+            if self.steps != self._rested and self.at is not self.root:
+                self._reopen(clock(), None)  # the test that ended a loop is part of no other step
+            self._rested = self.steps
+        elif self.at is self.root:
+            self._started = clock()
+
+    def _end(self, what: str) -> None:
+        """Report what is open; ``what``, if it made no step since the last one ended."""
         if self.pending is not None:
             self.close_pending()
         elif self.in_body:
             self.close_iteration()
-        elif not self.steps and self.at is not self.root:
+        elif self.steps == self._rested and self.at is not self.root:
             first = next((event for event in self.at.path() if isinstance(event, Op)), None)
             source = source_at(first.code, first.lasti) if first and first.code else None
-            self.close("program", source)
+            self.close(what, source)
 
     # -- how an operation is described
 
