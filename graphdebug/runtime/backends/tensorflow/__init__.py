@@ -49,6 +49,8 @@ class TensorFlow(Backend):
         self.eager = Eager(self)
         self.operations = Operations(self)
         self.eager_stops = EagerStops(self)
+        self.nan_told: set[Any] = set()
+        """What was told of NaN and Inf."""
         self._ran: dict[str, set[int]] = {}
 
     @property
@@ -92,7 +94,10 @@ class TensorFlow(Backend):
     def _listen(self) -> None:
         """Hook eager operations while somebody asks about them."""
         stops = self.active and self.runtime.node_breakpoints and debugger.attached()
-        self.operations.listen(self.eager_stops.before if stops else None, None)
+        records = self.active and self.records_nodes
+        self.operations.listen(
+            self.eager_stops.before if stops else None, self.eager.trail.after if records else None
+        )
 
     def remove(self) -> None:
         self.active = False
@@ -154,6 +159,11 @@ class TensorFlow(Backend):
         return self.runtime.configuration.capture == "values"
 
     @property
+    def watches_nan(self) -> bool:
+        """Whether NaN and Inf are looked for."""
+        return self.active and self.records_nodes and self.runtime.configuration.nan_watch
+
+    @property
     def asked(self) -> bool:
         """Whether there are breakpoints, on lines or on nodes by name."""
         return bool(self.runtime.breakpoints.files or self.runtime.node_breakpoints)
@@ -168,7 +178,13 @@ class TensorFlow(Backend):
         return self.calls.begin(kind, name)
 
     def step(
-        self, call: Call, duration: int, graph: int | None, nodes: int, devices: Sequence[str]
+        self,
+        call: Call,
+        duration: int,
+        graph: int | None,
+        nodes: int,
+        devices: Sequence[str],
+        backward: int = 0,
     ) -> int:
         """Report the step that a call made; returns its index."""
         return self.runtime.recorder.step(
@@ -179,7 +195,7 @@ class TensorFlow(Backend):
             duration_ns=duration,
             graph=graph,
             forward_nodes=nodes,
-            backward_nodes=0,
+            backward_nodes=backward,
             devices=devices,
         )
 

@@ -6,11 +6,17 @@ import sys
 import threading
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphdebug.protocol.model import Phase
+from graphdebug.runtime import debugger
 from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.eager_records import Event, flat
+from graphdebug.runtime.backends.tensorflow.eager_trail import Trail
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches
 
@@ -25,8 +31,8 @@ class _Loop(threading.local):
 
     ended: int | None = None
     """When its last step was over."""
-    pending: tuple[Call, int] | None = None
-    """A gradient that nobody used yet, and the nanoseconds that its step took."""
+    pending: tuple[Call, int, Event] | None = None
+    """A gradient that nobody used yet, the nanoseconds that its step took, and where it ended."""
     optimizes: bool = False
     """Whether it was seen to use an optimizer."""
     differentiates: bool = False
@@ -34,10 +40,11 @@ class _Loop(threading.local):
 
 
 class Eager:
-    """Observes eager loops. Their operations are not recorded."""
+    """Observes eager loops: where their steps end, and what a NaN reaches there."""
 
     def __init__(self, backend: TensorFlow) -> None:
         self.backend = backend
+        self.trail = Trail(backend)
         self._loop = _Loop()
         self._keras = False
         self._patches: Patches | None = None
@@ -45,6 +52,7 @@ class Eager:
     def install(self, patches: Patches) -> None:
         """Hook tapes, and the optimizers that don't wait for Keras."""
         from tensorflow.python.eager import backprop
+        from tensorflow.python.framework import ops
         from tensorflow.python.training import optimizer
 
         self._patches = patches
@@ -52,6 +60,7 @@ class Eager:
         patches.wrap(backprop.GradientTape, "gradient", gradient, GradientHook(self))
         apply = ["self", "grads_and_vars"]
         patches.wrap(optimizer.Optimizer, "apply_gradients", apply, ApplyHook(self))
+        patches.wrap(ops._EagerTensorBase, "_numpy", ["self"], NumberHook(self))
 
     def install_keras(self) -> None:
         """Hook Keras's optimizers, once the program has imported them."""
@@ -67,7 +76,7 @@ class Eager:
     def differentiated(self, call: Call) -> None:
         """A gradient is there: a step, unless an optimizer is going to use it."""
         loop = self._loop
-        waiting, loop.pending = loop.pending, (call, self._elapsed(call))
+        waiting, loop.pending = loop.pending, (call, self._elapsed(call), self.trail.at)
         if waiting is not None:
             loop.differentiates = True
             self._report(*waiting)
@@ -80,7 +89,7 @@ class Eager:
         """An optimizer updated its variables."""
         loop = self._loop
         loop.optimizes, loop.pending = True, None
-        self._report(call, self._elapsed(call))
+        self._report(call, self._elapsed(call), None)
         loop.ended = time.perf_counter_ns()
 
     def flush(self) -> None:
@@ -100,8 +109,12 @@ class Eager:
         ended = self._loop.ended
         return call.duration() if ended is None else time.perf_counter_ns() - ended
 
-    def _report(self, call: Call, duration: int) -> None:
-        self.backend.step(call, duration, None, 0, ())
+    def _report(self, call: Call, duration: int, last: Event | None) -> None:
+        def step(graph: int | None, forward: int, backward: int) -> int:
+            devices = self.trail.devices if graph is not None else ()
+            return self.backend.step(call, duration, graph, forward, devices, backward)
+
+        self.trail.close(step, last)
 
 
 class EagerHook(GuardedHook):
@@ -148,6 +161,26 @@ class GradientHook(EagerHook):
     def __init__(self, eager: Eager) -> None:
         super().__init__(eager, "GradientTape.gradient")
 
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        call, args, kwargs = super().enter(args, kwargs)
+        if call is None:
+            return None, args, kwargs
+        sources: Sequence[Any] = ()
+        if self.backend.watches_nan:
+            given = dict(zip(("self", "target", "sources"), args, strict=False)) | kwargs
+            sources = list(flat([given["sources"]]))
+            with self.backend.operations.aside():
+                self.eager.trail.watch.asked(list(flat([given["target"]])), call.frame)
+        return (call, sources), args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        call, sources = state
+        if not failed and sources:
+            with self.backend.operations.aside():
+                watch = self.eager.trail.watch
+                watch.differentiated(sources, list(flat([result])), call.frame)
+        super().leave(call, result, failed)
+
     def done(self, call: Call) -> None:
         self.eager.differentiated(call)
 
@@ -163,5 +196,43 @@ class ApplyHook(EagerHook):
     def name(self, owner: Any) -> str:
         return f"{type(owner).__name__}.{self.what}"
 
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        call, args, kwargs = super().enter(args, kwargs)
+        return (None if call is None else (call, args, kwargs)), args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        call, args, kwargs = state
+        if not failed and self.backend.watches_nan:
+            with self.backend.operations.aside():
+                variables = _updated(*args, **kwargs)
+                self.eager.trail.watch.updated(call.name, variables, call.frame)
+        super().leave(call, result, failed)
+
     def done(self, call: Call) -> None:
         self.eager.optimized(call)
+
+
+def _updated(optimizer: Any, gradients: Any, variables: Any = None, *rest: Any, **more: Any) -> Any:
+    """The variables that an optimizer's update wrote."""
+    known = variables or more.get("trainable_variables")
+    known = known or getattr(optimizer, "_trainable_variables", None)
+    pairs = gradients if known is None else ()
+    return list(known or ()) or [item[1] for item in pairs if isinstance(item, tuple)]
+
+
+class NumberHook(GuardedHook):
+    """Around the reading of a tensor's numbers."""
+
+    def __init__(self, eager: Eager) -> None:
+        super().__init__(eager.backend, "a number that is read")
+        self._eager = eager
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        return args[0] if self.backend.watches_nan else None, args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        if failed or not isinstance(result, np.floating) or result - result == 0:
+            return
+        if self.backend.operations.told and not debugger.suspended():
+            with self.backend.operations.aside():
+                self._eager.trail.watch.read(state)

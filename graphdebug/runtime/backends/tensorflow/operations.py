@@ -8,6 +8,7 @@ is one operation.
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
 
 FAST, PLAIN, CANCELABLE = "TFE_Py_FastPathExecute", "TFE_Py_Execute", "TFE_Py_ExecuteCancelable"
+
+_GRADIENT = [
+    "op_name", "attr_tuple", "num_inputs", "inputs", "outputs", "out_grads",
+    "skip_input_indices", "forward_pass_name_scope",
+]  # fmt: skip
 
 COMPILED = ("__inference_", "__forward_", "__backward_")
 """How the names of compiled functions begin."""
@@ -69,7 +75,7 @@ class Operations:
     def check(self) -> None:
         """Raise HookUnfit where this TensorFlow executes operations otherwise."""
         from tensorflow.python import pywrap_tfe
-        from tensorflow.python.eager import execute
+        from tensorflow.python.eager import backprop, execute
         from tensorflow.python.ops import gen_math_ops
 
         names = gen_math_ops.mat_mul.__wrapped__.__code__.co_names if hasattr(
@@ -79,6 +85,8 @@ class Operations:
             gen_math_ops.pywrap_tfe is pywrap_tfe
             and FAST in names
             and PLAIN in execute.quick_execute.__code__.co_names
+            and list(inspect.signature(backprop._gradient_function).parameters) == _GRADIENT
+            and callable(getattr(pywrap_tfe, "TFE_Py_RegisterGradientFunction", None))
             and CANCELABLE in execute.execute_with_cancellation.__code__.co_names
             and all(callable(getattr(pywrap_tfe, name, None)) for name in (FAST, PLAIN, CANCELABLE))
         )
@@ -97,6 +105,8 @@ class Operations:
         """Put the originals back, except where somebody else replaced ours since."""
         from tensorflow.python import pywrap_tfe
 
+        if self._originals:
+            pywrap_tfe.TFE_Py_RegisterGradientFunction(_gradient_function())
         for name, original in self._originals.items():
             if getattr(pywrap_tfe, name) is self._ours[name]:
                 setattr(pywrap_tfe, name, original)
@@ -107,6 +117,7 @@ class Operations:
 
         if self._originals:
             return
+        pywrap_tfe.TFE_Py_RegisterGradientFunction(self._gradient(_gradient_function()))
         for name, wrapper in (
             (FAST, self._fast),
             (PLAIN, self._plain),
@@ -116,9 +127,36 @@ class Operations:
             self._ours[name] = wrapper(original)
             setattr(pywrap_tfe, name, self._ours[name])
 
+    @property
+    def told(self) -> bool:
+        """Whether what the calling thread runs now is told."""
+        return bool(self._originals) and not self._here.ours
+
     def aside(self) -> Aside:
         """A block in which what runs isn't told."""
         return Aside(self._here)
+
+    def _gradient(self, original: Any) -> Any:
+        """Around what a tape calls for each operation that it differentiates."""
+
+        @functools.wraps(original)
+        def differentiate(
+            kind: Any, attributes: Any, count: Any, inputs: Any, outputs: Any, *rest: Any
+        ) -> Any:
+            if not self.told or self.after is None:
+                return original(kind, attributes, count, inputs, outputs, *rest)
+            trail = self._backend.eager.trail
+            around = trail.differentiated
+            try:
+                trail.differentiated = trail.differentiates(kind, inputs, outputs)
+            except Exception as error:
+                self._backend.give_up("a gradient", error)
+            try:
+                return original(kind, attributes, count, inputs, outputs, *rest)
+            finally:
+                trail.differentiated = around
+
+        return differentiate
 
     def _fast(self, original: Any) -> Any:
         here = self._here
@@ -189,6 +227,12 @@ class Operations:
             self._backend.give_up("an operation", error)
         finally:
             here.ours = False
+
+
+def _gradient_function() -> Any:
+    from tensorflow.python.eager import backprop
+
+    return backprop._gradient_function
 
 
 class Aside:

@@ -139,7 +139,7 @@ def _keras() -> tuple[type, ...]:
         return ()
 
 
-def _unwrapped(value: Any) -> Any:
+def unwrapped(value: Any) -> Any:
     """A Keras variable's variable; anything else as it is."""
     return getattr(value, "_value", value) if isinstance(value, _keras()) else value
 
@@ -150,7 +150,7 @@ def _dense(value: Any) -> list[Any]:
         return [value.flat_values]
     if isinstance(value, (tf.SparseTensor, tf.IndexedSlices)):
         return [value.values]
-    return [_unwrapped(value)]
+    return [unwrapped(value)]
 
 
 def _shape(value: Any) -> tuple[int | None, ...]:
@@ -210,7 +210,7 @@ def _parts(value: Any) -> list[Child]:
 def _cheap(value: Any) -> bool:
     """Whether reading a few elements waits for no device."""
     return (
-        isinstance(_unwrapped(value), _DENSE)
+        isinstance(unwrapped(value), _DENSE)
         and "/device:CPU:" in _device(value)
         and "/job:" not in _device(value)
         and value.dtype not in (tf.resource, tf.variant)
@@ -229,7 +229,7 @@ def _data(value: Any) -> Any:
     """What holds the elements, never watched by a tape."""
     if symbolic(value):
         raise ValueError(f"symbolic: {_name(value)} has no value until the graph runs")
-    value = _unwrapped(value)
+    value = unwrapped(value)
     if isinstance(value, tf.Variable):
         return tf.raw_ops.ReadVariableOp(resource=value.handle, dtype=value.dtype)
     return value.values if isinstance(value, tf.IndexedSlices) else value

@@ -1,0 +1,196 @@
+"""What eager code runs in each thread: the operations of the open step, and the steps before.
+
+Of the operations of the open step the tensors are kept too, up to a limit, so that a NaN that does harm
+can be followed back to what made it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graphdebug.runtime.backends.tensorflow import finite
+from graphdebug.runtime.backends.tensorflow.eager_records import (
+    Event,
+    Made,
+    Values,
+    describe,
+    flat,
+    infos,
+    read,
+)
+from graphdebug.runtime.backends.tensorflow.eager_watch import EagerWatch
+from graphdebug.runtime.backends.tensorflow.operations import Operation
+from graphdebug.runtime.backends.tensorflow.record import short_device
+from graphdebug.runtime.frames import user_frame
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.backends.tensorflow import TensorFlow
+
+KEPT_BYTES = 64 << 20
+"""What the tensors that are kept take together, beyond those that are alive anyway."""
+
+KEPT_LIMIT = 4096
+"""Operations whose tensors are kept."""
+
+STEP_LIMIT = 100_000
+"""Operations of one step; the nodes of a longer one are not recorded."""
+
+EVENTS_LIMIT = 50_000
+"""Operations remembered to recognise later steps by; what is beyond is forgotten."""
+
+STEPS_LIMIT = 10
+"""Steps that are over which a thread can be walked back through."""
+
+
+class Kept(NamedTuple):
+    """An operation with its tensors."""
+
+    event: Event
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
+    bytes: int
+
+
+class Ended(NamedTuple):
+    """A step that is over."""
+
+    step: int
+    """Its index within this process."""
+    graph: int
+    """The number of its description, which was sent."""
+    last: Event
+    values: list[Values] | None
+
+
+class Trail(threading.local):
+    """The open step of the calling thread."""
+
+    def __init__(self, backend: TensorFlow) -> None:
+        self.backend = backend
+        self.root = self.at = Event(None, None)
+        self.values: list[Values] = []
+        self.kept: deque[Kept] = deque()
+        self._by_kind: dict[str, deque[Kept]] = {}
+        self.ended: deque[Ended] = deque(maxlen=STEPS_LIMIT)
+        self.partial = False
+        self.watch = EagerWatch(self)
+        self.differentiated = -1
+        """Which operation of the step, counted from 0, the tape differentiates now; -1 for none."""
+        self._bytes = 0
+        self._grown = 0
+
+    def after(self, operation: Operation, result: Any, ns: int) -> None:
+        """An operation has run."""
+        if self.partial:
+            return
+        if self.at.depth >= STEP_LIMIT:
+            self.partial = True
+            self.kept.clear()
+            return
+        outputs = result if isinstance(result, (list, tuple)) else (result,)
+        frame = user_frame(sys._getframe(1))
+        made = Made(
+            operation.kind,
+            operation.name,
+            self.backend.calls.phase,
+            None if frame is None else frame.f_code,
+            -1 if frame is None else frame.f_lasti,
+            infos(operation.inputs),
+            infos(outputs),
+            self.differentiated,
+        )
+        found = self._add(made, ns)
+        if self.backend.records_values:
+            self.values.append((read(operation.inputs), read(outputs)))
+        if self.watch.on:
+            self._keep(found, tuple(flat(operation.inputs)), tuple(flat(outputs)))
+            self.watch.made(self.kept[-1], frame)
+
+    def _keep(self, event: Event, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        taken = sum(map(finite.size, outputs))
+        kept = Kept(event, inputs, outputs, taken)
+        self.kept.append(kept)
+        if event.made is not None and event.made.phase == "forward":
+            self._by_kind.setdefault(event.made.kind, deque()).append(kept)
+        self._bytes += taken
+        while len(self.kept) > KEPT_LIMIT or (self._bytes > KEPT_BYTES and len(self.kept) > 1):
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of the oldest."""
+        oldest = self.kept.popleft()
+        self._bytes -= oldest.bytes
+        made = oldest.event.made
+        if made is not None and made.phase == "forward":
+            self._by_kind[made.kind].popleft()
+        self.watch.forget(oldest)
+
+    def close(
+        self, report: Callable[[int | None, int, int], int], last: Event | None = None
+    ) -> None:
+        """The step is over, with what is there or with ``last``.
+
+        ``report`` is given the number of its description, and how many nodes ran forward and backward;
+        it returns the step's index.
+        """
+        graph, here = None, self.at
+        last = here if last is None else last
+        values = self.values[: last.depth + 1] if self.backend.records_values else None
+        counts = last.counts
+        if last.parent is not None and not self.partial:
+            key = None if values else ("eager", last.number)
+            graph = self.backend.runtime.recorder.graph(key, lambda: describe(last, values))
+        step = report(graph, *(counts if graph is not None else (0, 0)))
+        if graph is not None:
+            self.ended.append(Ended(step, graph, last, values))
+        rest = here.path()[last.depth + 1 :]
+        kept = self.values[last.depth + 1 :]
+        self._reopen()
+        for event in rest:
+            assert event.made is not None
+            forward = max(-1, event.made.forward - last.depth - 1)
+            self._add(event.made._replace(forward=forward), event.ns)
+        self.values = kept
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Where the open step ran."""
+        made = (event.made for event in self.at.path())
+        named = {info[2] for item in made if item is not None for info in item.outputs}
+        return tuple(sorted(map(short_device, named)))
+
+    def _add(self, made: Made, ns: int) -> Event:
+        found = self.at.children.get(made)
+        if found is None:
+            found = self.at.children[made] = Event(self.at, made)
+            self._grown += 1
+        found.ns = ns
+        self.at = found
+        return found
+
+    def _reopen(self) -> None:
+        """The next step begins."""
+        if self._grown > EVENTS_LIMIT:
+            self.root, self._grown = Event(None, None), 0
+        self.at, self.values, self.partial = self.root, [], False
+        self.kept.clear()
+        self._by_kind.clear()
+        self._bytes = 0
+        self.watch.over()
+
+    def differentiates(self, kind: str, inputs: Any, outputs: Any) -> int:
+        """Which operation of the step a gradient function is called for; -1 where that isn't certain."""
+        wanted = {id(item) for item in (*(inputs or ()), *(outputs or ())) if item is not None}
+        known = list(self._by_kind.get(kind, ()))
+        if len(known) > 1:
+            known = [
+                item
+                for item in known
+                if any(id(each) in wanted for each in (*item.outputs, *item.inputs))
+            ] or known
+        lines = {item.event.made and item.event.made.source for item in known}
+        return known[-1].event.depth if len(lines) == 1 else -1

@@ -1,0 +1,89 @@
+"""Whether tensors hold NaN or Inf, asked without an operation of TensorFlow's: on the CPU, where NumPy sees
+the same memory. Nothing is copied, recorded by a tape or drawn. Tensors elsewhere aren't waited for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+_LARGE = 1e12
+
+Kind = Literal["", "nan", "inf"]
+"""What a tensor holds; empty where all of it is finite."""
+
+
+def array_of(value: Any) -> Any:
+    """The numbers of a tensor, or of an array, where they are floats and near; else None.
+
+    The array shares the tensor's memory: drop it at once.
+    """
+    if isinstance(value, np.ndarray):
+        found = value
+    elif isinstance(value, (float, np.floating)):
+        found = np.asarray(value)
+    else:
+        values: Any = value.values if hasattr(value, "dense_shape") else value
+        read = getattr(values, "_numpy_internal", None)
+        if read is None or not values.dtype.is_floating or "CPU" not in values.backing_device:
+            return None
+        found = read()
+        if not isinstance(found, np.ndarray):
+            found = np.asarray(found)
+    return found if found.dtype.kind in "fV" else None
+
+
+def finite(value: Any) -> bool:
+    """Whether all of it is, as far as it can be asked."""
+    found = array_of(value)
+    return found is None or _finite(found)
+
+
+def _finite(found: Any) -> bool:
+    if (
+        found.dtype.itemsize < 4
+    ):  # the sum of halves overflows soon, and NumPy may not know the type
+        return bool(np.isfinite(found).all())
+    with np.errstate(all="ignore"):
+        total = np.add.reduce(found, axis=None)
+    return bool(total - total == 0) or bool(np.isfinite(found).all())
+
+
+def kind(value: Any) -> Kind:
+    """What it holds."""
+    found = array_of(value)
+    if found is None or _finite(found):
+        return ""
+    return "nan" if np.isnan(found).any() else "inf"
+
+
+def said(value: Any) -> str:
+    """In words, with what its numbers reach."""
+    found = array_of(value)
+    if found is None:
+        return (
+            f"{value.dtype.name} {tuple(value.shape)}" if hasattr(value, "dtype") else repr(value)
+        )
+    text = f"{found.dtype.name} {found.shape}"
+    if not found.size:
+        return f"{text}, without elements"
+    low, high = float(found.min()), float(found.max())
+    if math.isnan(low):
+        return f"{text}, with NaN"
+    return f"{text}, " + (f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}")
+
+
+def exploded(value: Any) -> bool:
+    """Whether its numbers are finite, and so large that training must have diverged."""
+    found = array_of(value)
+    if found is None or not found.size or found.dtype.itemsize < 4 or not _finite(found):
+        return False
+    return bool(np.abs(found).max() > _LARGE)
+
+
+def size(value: Any) -> int:
+    """The bytes of a tensor; 0 where nobody knows."""
+    shape = getattr(value, "_shape_tuple", None)
+    return math.prod(shape()) * (value.dtype.size or 0) if shape is not None else 0
