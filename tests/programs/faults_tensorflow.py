@@ -1,6 +1,6 @@
 """NaN and Inf in TensorFlow: each ``fault_x`` has a fault on the line marked so, ``fixed_x`` is its twin.
 
-``eager`` or ``graphs`` runs those of one kind, and prints what each comes to.
+Its arguments, ``eager`` and ``graphs``, are the kinds that run; it prints what each comes to.
 """
 
 import sys
@@ -202,9 +202,154 @@ class Eager:
         return train(model.trainable_variables[0], lambda w: tf.reduce_mean(model(inputs)))
 
 
+def session(build, runs=3, **feeds):
+    """Runs what ``build`` makes of a placeholder, in a graph of its own."""
+    with tf.Graph().as_default():
+        fetched = build(tf1.placeholder(tf.float32, [3], name="x"))
+        with tf1.Session() as running:
+            running.run(tf1.global_variables_initializer())
+            for _ in range(runs):
+                found = running.run(fetched, {"x:0": feeds.get("x", [0.0, 1.0, 2.0])})
+    return found[0]
+
+
+def trained(loss_of):
+    def build(x):
+        w = tf1.get_variable("w", initializer=[1.0, 2.0, 3.0], use_resource=True)
+        loss = loss_of(x, w)
+        return loss, tf1.train.GradientDescentOptimizer(0.1).minimize(loss)
+
+    return build
+
+
+def stepping(loss_of):
+    """Steps of a compiled function."""
+    w, optimizer = scale(), keras.optimizers.SGD(0.01)
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as tape:
+            loss = loss_of(x, w)
+        optimizer.apply(tape.gradient(loss, [w]), [w])
+        return loss
+
+    for _ in range(3):
+        step(x())
+    return w
+
+
+def fitted(layer):
+    model = keras.Sequential([keras.layers.Dense(2, kernel_initializer="ones"), layer])
+    model.compile("sgd", "mse")
+    data = np.array([[0.0, 0.0], [1.0, 2.0]], np.float32)
+    model.fit(data, data, epochs=3, batch_size=1, shuffle=False, verbose=0)
+    return model.trainable_variables[0]
+
+
+class Graphs:
+    def fault_session_log():
+        return session(trained(lambda x, w: tf.reduce_mean(tf.math.log(x * w))))  # @fault
+
+    def fixed_session_log():
+        return session(trained(lambda x, w: tf.reduce_mean(tf.math.log(x * w + 1.0))))
+
+    def fault_session_quotient():
+        def score(x):
+            share = x / tf.reduce_sum(x * 0.0)  # @fault
+            return tf.reduce_sum(share), x + 1.0
+
+        return session(score)
+
+    def fixed_session_quotient():
+        def score(x):
+            share = x / tf.reduce_sum(x)
+            return tf.reduce_sum(share), x + 1.0
+
+        return session(score)
+
+    def fault_session_loop():
+        def grow(i, value):
+            return i + 1, tf.exp(value)  # @fault
+
+        return session(
+            lambda x: [tf1.while_loop(lambda i, v: i < 6, grow, [0, tf.reduce_sum(x)])[1] - 1.0]
+        )
+
+    def fixed_session_loop():
+        def grow(i, value):
+            return i + 1, tf.tanh(value)
+
+        return session(
+            lambda x: [tf1.while_loop(lambda i, v: i < 6, grow, [0, tf.reduce_sum(x)])[1] - 1.0]
+        )
+
+    def fault_session_data():
+        def score(x):
+            return [tf.reduce_sum(x * 2.0)]  # @fault
+
+        return session(score, x=[1.0, np.nan, 2.0])
+
+    def fixed_session_data():
+        return session(lambda x: [tf.reduce_sum(x * 2.0)], x=[1.0, 0.0, 2.0])
+
+    def fault_function_masked():
+        def loss(x, w):
+            return tf.reduce_sum(tf.where(x > 0, w / x, 0.0))  # @fault
+
+        return stepping(loss)
+
+    def fixed_function_masked():
+        return stepping(lambda x, w: tf.reduce_sum(tf.math.divide_no_nan(w, x)))
+
+    def fault_function_loop():
+        def loss(x, w):
+            total = tf.reduce_sum(w)
+            for _ in tf.range(8):
+                total = total * total  # @fault
+            return total / tf.reduce_sum(w)
+
+        return stepping(loss)
+
+    def fixed_function_loop():
+        def loss(x, w):
+            total = tf.reduce_sum(w)
+            for _ in tf.range(8):
+                total = tf.tanh(total)
+            return total / tf.reduce_sum(w)
+
+        return stepping(loss)
+
+    def fault_keras_layer():
+        return fitted(keras.layers.Lambda(lambda h: tf.math.log(h)))  # @fault
+
+    def fixed_keras_layer():
+        return fitted(keras.layers.Lambda(lambda h: tf.nn.softplus(h)))
+
+    def fault_called_function():
+        @tf.function
+        def logs(h):
+            return tf.math.log(h)  # @fault
+
+        return train(scale(), lambda w: tf.reduce_mean(logs(w * x())))
+
+    def fixed_called_function():
+        @tf.function
+        def logs(h):
+            return tf.math.log(h + 1.0)
+
+        return train(scale(), lambda w: tf.reduce_mean(logs(w * x())))
+
+    def fixed_mask_that_is_meant():
+        @tf.function
+        def masked(h):
+            return tf.where(h > 1.5, h, float("-inf"))
+
+        return train(scale(), lambda w: tf.nn.softmax(masked(w * x()))[2])
+
+
 if __name__ == "__main__":
     keras.utils.set_random_seed(1)
-    kind = {"eager": Eager, "graphs": globals().get("Graphs")}[sys.argv[1]]
-    for name, function in vars(kind).items():
-        if name.startswith(("fault_", "fixed_")) and name.endswith("".join(sys.argv[2:])):
-            print(name, np.asarray(function()).tobytes().hex())
+    for kind in sys.argv[1:]:
+        for name, function in vars({"eager": Eager, "graphs": Graphs}[kind]).items():
+            if name.startswith(("fault_", "fixed_")):
+                print(kind, name, np.asarray(function()).tobytes().hex())

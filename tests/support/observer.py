@@ -35,12 +35,15 @@ class Observation:
         *args: str,
         configuration: Configuration | None = None,
         breakpoints: dict[str, tuple[Breakpoint, ...]] | None = None,
+        filters: tuple[str, ...] = (),
         env: dict[str, str] | None = None,
         timeout: float = 120,
     ) -> None:
         self.events: list[Any] = []
         self._errors: list[Exception] = []
-        self._configure = ConfigureArguments(configuration or Configuration(), breakpoints or {})
+        self._configure = ConfigureArguments(
+            configuration or Configuration(), breakpoints or {}, filters
+        )
         self._listener = Listener()
         self._threads: list[threading.Thread] = []
         invitation = Invitation(self._listener.endpoint, new_token(), self._configure.configuration)

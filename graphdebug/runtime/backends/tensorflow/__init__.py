@@ -15,6 +15,7 @@ from graphdebug.runtime.backends.tensorflow.calls import Call, Calls
 from graphdebug.runtime.backends.tensorflow.eager import Eager
 from graphdebug.runtime.backends.tensorflow.eager_stops import EagerStops
 from graphdebug.runtime.backends.tensorflow.functions import Functions
+from graphdebug.runtime.backends.tensorflow.graph_watch import GraphWatch
 from graphdebug.runtime.backends.tensorflow.operations import Operations
 from graphdebug.runtime.backends.tensorflow.patches import Patches
 from graphdebug.runtime.backends.tensorflow.session import Sessions
@@ -47,6 +48,7 @@ class TensorFlow(Backend):
         self.sessions = Sessions(self)
         self.functions = Functions(self)
         self.eager = Eager(self)
+        self.graph_watch = GraphWatch(self)
         self.operations = Operations(self)
         self.eager_stops = EagerStops(self)
         self.nan_told: set[Any] = set()
@@ -108,6 +110,7 @@ class TensorFlow(Backend):
 
     def finish(self) -> None:
         self.eager.flush()
+        self.graph_watch.finish()
         self.remove()
 
     def cell(self, over: bool) -> None:

@@ -42,6 +42,10 @@ class Call:
     """Whether that is being traced now."""
     ran: Any = None
     """What ran, as the entry's own hooks put it here."""
+    result: Any = None
+    """What the last function that ran returned."""
+    counted: Any = None
+    """Of a compiled function that is watched for NaN: its ``Counted``."""
     recording: Any = None
     """Of a compiled function: its ``Recording``, or why it is ``Unrecorded``."""
 

@@ -62,6 +62,8 @@ class Copy:
 
     name: str
     watch: Watch
+    counts: bool = False
+    """Whether it tells counts of NaN and Inf instead of values."""
 
 
 @dataclass
@@ -115,6 +117,7 @@ class Plan:
         self.ran: budget.Ran = {}
         """What the last recorded call tells about the next one."""
         self._free: dict[frozenset[Slot], list[Copy]] = {}
+        self._counting: list[Copy] = []
         self._asked: tuple[tuple[int, int, bool], Asked] | None = None
         names = renamed_in(definition, concrete.graph)
         if "_XlaMustCompile" in definition.attr and definition.attr["_XlaMustCompile"].b:
@@ -221,23 +224,33 @@ class Plan:
                 if there and (limit is None or size is None or size <= limit):
                     yield slot
 
-    def borrow(self, context: Any, slots: frozenset[Slot], dumps: Dumps) -> Copy:
-        """A copy that tells these outputs; give it back with ``release``. Raises Untapped."""
+    def borrow(
+        self, context: Any, slots: frozenset[Slot], dumps: Dumps, *, counts: bool = False
+    ) -> Copy:
+        """A copy that tells these outputs; give it back with ``release``. Raises Untapped.
+
+        ``counts``: it tells of each how many NaN and Inf it holds, and of others nothing.
+        """
         with self.lock:
-            free = self._free.setdefault(slots, [])
+            free = self._counting if counts else self._free.setdefault(slots, [])
             if free:
                 return free.pop()
         directory = dumps.directory()
-        made = taps.tapped(self.definition, self.graph, slots, f"file://{directory}")
+        url = f"file://{directory}"
+        if counts:
+            made = taps.numbered(self.definition, self.graph, slots, self.executable.nests, url)
+        else:
+            made = taps.tapped(self.definition, self.graph, slots, url)
         name = contexts.register(context, made)
         self.made.append(name)
-        return Copy(name, Watch(slots, directory))
+        return Copy(name, Watch(slots, directory), counts)
 
     def release(self, slots: frozenset[Slot], copy: Copy) -> None:
         """Its call is over."""
         copy.watch.clear()
         with self.lock:
-            self._free.setdefault(slots, []).append(copy)
+            free = self._counting if copy.counts else self._free.setdefault(slots, [])
+            free.append(copy)
 
 
 def _maker(output: Any) -> Any:
@@ -265,7 +278,7 @@ class Copies:
         lines = self._backend.graphs.lines(graph)
         if not (self._backend.records_values or self._asks(graph, lines)):
             return None
-        plan = self._plan(context, concrete, name, inputs)
+        plan = self.plan_of(context, concrete, name, inputs)
         return plan, plan.asked(lines, graph, self._backend)
 
     def _asks(self, graph: Any, lines: GraphLines) -> bool:
@@ -288,7 +301,8 @@ class Copies:
             return Unrecorded(plan.why, asked.removed)
         return Recording(plan, asked, copy)
 
-    def _plan(self, context: Any, concrete: Any, name: bytes, inputs: Sequence[Any]) -> Plan:
+    def plan_of(self, context: Any, concrete: Any, name: bytes, inputs: Sequence[Any]) -> Plan:
+        """What is known of a function that is called."""
         with self._lock:
             plans = self._plans.get(concrete)
             if plans is None:

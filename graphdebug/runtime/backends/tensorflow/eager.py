@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -231,7 +232,7 @@ class NumberHook(GuardedHook):
         return args[0] if self.backend.watches_nan else None, args, kwargs
 
     def leave(self, state: Any, result: Any, failed: bool) -> None:
-        if failed or not isinstance(result, np.floating) or result - result == 0:
+        if failed or not isinstance(result, np.floating) or math.isfinite(result):
             return
         if self.backend.operations.told and not debugger.suspended():
             with self.backend.operations.aside():

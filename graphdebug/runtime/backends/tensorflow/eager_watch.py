@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime import debugger
 from graphdebug.runtime.backends.tensorflow import finite
+from graphdebug.runtime.backends.tensorflow.operations import function_named
 from graphdebug.runtime.backends.tensorflow.troubles import Trouble, at
 from graphdebug.runtime.backends.tensorflow.variables import (
     called,
@@ -40,6 +41,10 @@ _GARBAGE = ("Empty",)
 _READS = ("ReadVariableOp", "ResourceGather")
 _TOLD_LIMIT = 64
 _MARKS_LIMIT = 1024
+UNKNOWN = (
+    "; which of its nodes did isn't known, since nothing inside of it was watched: with the filter "
+    "graphdebug.nan each call is"
+)
 _SCALER = "LossScaleOptimizer"
 """Of Keras: it expects gradients to overflow, and leaves out the step."""
 
@@ -111,6 +116,11 @@ class EagerWatch:
         if len(self._marks) < _MARKS_LIMIT:
             self._marks[id(tensor)] = weakref.ref(tensor), trouble
 
+    def mark(self, tensors: Iterable[Any], trouble: Trouble) -> None:
+        """What made these not finite is known, of a compiled function's nodes."""
+        for tensor in tensors:
+            self._mark(tensor, trouble)
+
     def _known(self) -> dict[int, Trouble]:
         return {key: item for key, (ref, item) in self._marks.items() if ref() is not None}
 
@@ -130,7 +140,8 @@ class EagerWatch:
         """The gradients are there."""
         for source in sources:
             handle = handle_of(source)
-            if handle is not None and id(handle) not in self._parameters:
+            known = self._parameters.get(id(handle))
+            if handle is not None and (known is None or known() is not source):
                 self._parameters[id(handle)] = weakref.ref(source)
         if self._loss_spoilt or _scaled(frame):
             return
@@ -219,6 +230,7 @@ class EagerWatch:
                 source, differentiated = forward.source, forward.kind
         trouble = Trouble(held, made.kind, source, node=kept.event.depth)
         trouble.differentiated = differentiated
+        trouble.label = function_named(made.kind)
         trouble.shown = {"inputs": kept.inputs, "output": output}
         inputs = [(item, _tensor(item)) for item in kept.inputs]
         bad = [(item, tensor) for item, tensor in inputs if not finite.finite(tensor)]
@@ -239,6 +251,7 @@ class EagerWatch:
         clean = "held Inf, but no NaN" if bad else "were finite"
         words = "; ".join(_words(item, tensor, frame) for item, tensor in inputs[:3])
         trouble.why = f"from inputs that {clean}: {words}" if inputs else "out of nothing"
+        trouble.why += UNKNOWN if trouble.label else ""
         trouble.exploded = held == "inf" and any(finite.exploded(each) for _, each in inputs)
         return trouble
 

@@ -112,6 +112,8 @@ class RunHook(SessionHook):
         if own is not None:
             self.backend.calls.end()
         self.sessions.collect(call.ran, metadata, failed)
+        if not failed:
+            call.ran.results = result
         call.spent += time.perf_counter_ns() - began
         if own is not None and not failed:
             self.sessions.report(own, call.ran, duration)
@@ -198,4 +200,5 @@ class CallableHook(SessionHook):
                 theirs.CopyFrom(ours)
                 run.withhold(theirs)
         if not failed:
+            run.results = result if isinstance(result, (list, tuple)) else (result,)
             self.sessions.report(call, run, duration)

@@ -47,8 +47,8 @@ def _finite(found: Any) -> bool:
     ):  # the sum of halves overflows soon, and NumPy may not know the type
         return bool(np.isfinite(found).all())
     with np.errstate(all="ignore"):
-        total = np.add.reduce(found, axis=None)
-    return bool(total - total == 0) or bool(np.isfinite(found).all())
+        total = float(np.add.reduce(found, axis=None))
+    return math.isfinite(total) or bool(np.isfinite(found).all())
 
 
 def kind(value: Any) -> Kind:
@@ -69,7 +69,8 @@ def said(value: Any) -> str:
     text = f"{found.dtype.name} {found.shape}"
     if not found.size:
         return f"{text}, without elements"
-    low, high = float(found.min()), float(found.max())
+    with np.errstate(all="ignore"):
+        low, high = float(found.min()), float(found.max())
     if math.isnan(low):
         return f"{text}, with NaN"
     return f"{text}, " + (f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}")

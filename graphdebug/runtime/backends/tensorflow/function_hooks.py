@@ -69,6 +69,9 @@ class FunctionHook(GuardedHook):
         duration = state.duration()
         self.backend.calls.end()
         if state.ran is not None and not failed:
+            result, state.result = state.result, None
+            with self.backend.operations.aside():
+                self.backend.graph_watch.called(state, state.ran, result)
             self.functions.report(state, state.ran, duration)
         else:
             self.functions.release(state)
@@ -118,7 +121,7 @@ class ConcreteHook(FunctionHook):
 
     def leave(self, state: Any, result: Any, failed: bool) -> None:
         call, own = state
-        call.running = False
+        call.running, call.result = False, result
         if own:
             super().leave(call, result, failed)
 
@@ -135,13 +138,17 @@ class RunHook(FunctionHook):
             return None, args, kwargs
         context, name, inputs, count = args
         asked = self.functions.copies.plan(context, call.ran, name, inputs)
-        if asked is None:
-            return None, args, kwargs
-        held = self.functions.live.open(call, context, call.ran, *asked)
-        call.recording = held or self.functions.copies.record(context, *asked)
-        if isinstance(call.recording, Unrecorded):
-            return None, args, kwargs
-        copy = call.recording.copy.name
+        held = None
+        if asked is not None:
+            held = self.functions.live.open(call, context, call.ran, *asked)
+            call.recording = held or self.functions.copies.record(context, *asked)
+        running: Any = call.recording
+        if running is None or isinstance(running, Unrecorded):
+            watch = self.backend.graph_watch
+            running = call.counted = watch.begin(context, call.ran, name, inputs)
+            if running is None:
+                return None, args, kwargs
+        copy = running.copy.name
         options = context.function_call_options
         context.function_call_options = contexts.unoptimised(options)
         state = _Run(context, options, copy, name.decode(), held)

@@ -202,8 +202,11 @@ class Functions:
     def release(self, call: Call) -> None:
         """Nobody needs any more what a call recorded."""
         recording, call.recording = call.recording, None
+        counted, call.counted = call.counted, None
         if isinstance(recording, Recording):
             recording.release()
+        if counted is not None:
+            counted.release()
 
     def _describe(self, concrete: Any, untold: str) -> Known:
         known = self._known.get(concrete)

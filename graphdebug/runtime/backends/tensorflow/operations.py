@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,9 @@ _GRADIENT = [
 
 COMPILED = ("__inference_", "__forward_", "__backward_")
 """How the names of compiled functions begin."""
+
+
+_COMPILED = re.compile(r"__(inference|forward|backward)_(.+?)(?:_\d+)+")
 
 
 class Operation(NamedTuple):
@@ -145,6 +149,12 @@ class Operations:
         ) -> Any:
             if not self.told or self.after is None:
                 return original(kind, attributes, count, inputs, outputs, *rest)
+            graph = _building()
+            if graph is not None:
+                known = len(graph.get_operations())
+                result = original(kind, attributes, count, inputs, outputs, *rest)
+                self._traced(graph, known, kind, inputs, outputs)
+                return result
             trail = self._backend.eager.trail
             around = trail.differentiated
             try:
@@ -157,6 +167,16 @@ class Operations:
                 trail.differentiated = around
 
         return differentiate
+
+    def _traced(self, graph: Any, known: int, kind: str, inputs: Any, outputs: Any) -> None:
+        """A tape built operations while a function was traced."""
+        try:
+            forward = _forward(graph, kind, inputs, outputs)
+            if forward is not None:
+                new = [operation.name for operation in graph.get_operations()[known:]]
+                self._backend.graphs.derived(graph, new, forward.name)
+        except Exception as error:
+            self._backend.give_up("a gradient", error)
 
     def _fast(self, original: Any) -> Any:
         here = self._here
@@ -227,6 +247,36 @@ class Operations:
             self._backend.give_up("an operation", error)
         finally:
             here.ours = False
+
+
+def function_named(kind: str) -> str:
+    """What a compiled function is called whose call is an operation; empty for any other operation."""
+    found = _COMPILED.fullmatch(kind)
+    if found is None:
+        return ""
+    function = f"the compiled function {found[2]}"
+    return f"the gradient of {function}" if found[1] == "backward" else function
+
+
+def _building() -> Any:
+    """The graph that is being built; None where operations run at once."""
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import ops
+
+    return None if context.executing_eagerly() else ops.get_default_graph()
+
+
+def _forward(graph: Any, kind: str, inputs: Any, outputs: Any) -> Any:
+    """The operation of this type with these tensors, where there is but one."""
+    for tensor in outputs or ():
+        if getattr(tensor, "graph", None) is graph and tensor.op.type == kind:
+            return tensor.op
+    found = None
+    for tensor in inputs or ():
+        if getattr(tensor, "graph", None) is graph:
+            consumers = {item for item in tensor.consumers() if item.type == kind}
+            found = consumers if found is None else found & consumers
+    return found.pop() if found is not None and len(found) == 1 else None
 
 
 def _gradient_function() -> Any:

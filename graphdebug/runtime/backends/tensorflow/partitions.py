@@ -329,3 +329,18 @@ def inputs(definition: Any) -> Iterator[tuple[str, int]]:
         if not text.startswith("^"):
             name, _, slot = text.partition(":")
             yield name, int(slot or 0)
+
+
+def is_watchable(executable: Executable, node: str, slot: int) -> bool:
+    """Whether TensorFlow's debugger can hold an output: it has data, and is no old variable."""
+    from tensorflow.python.framework import dtypes, op_def_registry
+
+    definition = executable.nodes.get(node)
+    known = None if definition is None else op_def_registry.get(definition.op)
+    if definition is None or known is None or slot >= len(known.output_arg):
+        return False
+    output = known.output_arg[slot]
+    if output.is_ref or output.number_attr or output.type_list_attr:
+        return False
+    dtype = output.type or definition.attr[output.type_attr].type
+    return bool(dtype) and dtypes.as_dtype(dtype) not in (dtypes.resource, dtypes.variant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -28,9 +29,19 @@ class Run:
     selection: Selection = field(default_factory=lambda: _UNASKED)
     slots: frozenset[Slot] = frozenset()
     """Outputs to watch."""
+    counts: bool = False
+    """Whether NaN and Inf are to be counted."""
     traced: bool = False
     """Whether TensorFlow is to record it."""
     watch: Watch | None = None
+    numbers: Watch | None = None
+    """The watch that counts NaN and Inf."""
+    counted: frozenset[Slot] = frozenset()
+    """What it watches."""
+    results: Sequence[Any] = ()
+    """What was fetched."""
+    fed: Mapping[str, bool] = field(default_factory=dict)
+    """Whether what was fed is finite, by operation; known where it is watched."""
     guard: Guard | None = None
     """What bounds the record meanwhile."""
     live_lines: frozenset[Line] = frozenset()

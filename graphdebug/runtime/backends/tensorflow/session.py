@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphdebug.runtime.backends.tensorflow import boundary, record, static
+from graphdebug.runtime.backends.tensorflow import boundary, finite, numbers, record, static
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.guard import Guard
 from graphdebug.runtime.backends.tensorflow.live_sessions import (
@@ -26,7 +26,7 @@ from graphdebug.runtime.backends.tensorflow.signatures import (
     Wanted,
 )
 from graphdebug.runtime.backends.tensorflow.walks import Walk, reasons, remarks
-from graphdebug.runtime.backends.tensorflow.watches import Dumps
+from graphdebug.runtime.backends.tensorflow.watches import NUMBERS, Dumps
 from graphdebug.runtime.untraced import untraced
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ class Sessions:
         if not (self.backend.records_nodes or self.backend.asked):
             return self._untold, (session, options, feeds, fetches, targets, metadata)
         run = self._run(session, *self._signature(session.graph, feeds, fetches, targets))
+        if run.counts:
+            name = self._api.TF_OperationName
+            run.fed = {name(key.oper): finite.finite(value) for key, value in feeds.items()}
         if run.traced:
             options = self._asked(run, session, options)
             if metadata is None:
@@ -104,6 +107,8 @@ class Sessions:
             session.graph.version, tuple(options.fetch), tuple(options.target), tuple(options.feed)
         )
         run = self._run(session, wanted, tuple(map(_shape, feeds)))
+        run.counts = False  # the twins are for values alone
+        run.traced = bool(run.traced and (run.selection.asked or run.slots or self._is_new(run)))
         if made not in self.options or run.signature.why_unwatchable(session, self.dumps):
             run.traced = False  # the twin has kernels of its own
         if self.live.asked and run.selection.asked:
@@ -181,9 +186,14 @@ class Sessions:
                 self.live.tell_named(run, "")
         if self.backend.records_values:
             run.slots |= signature.small(session, self.dumps)
-        new = self.backend.records_nodes and shapes not in signature.summaries
-        run.traced = bool(new or run.selection.asked or run.slots)
+        new = self._is_new(run)
+        held = self.live.asked and run.selection.asked
+        run.counts = not (run.slots or held) and self.backend.graph_watch.wanted(signature)
+        run.traced = bool(new or run.selection.asked or run.slots or run.counts)
         return run
+
+    def _is_new(self, run: Run) -> bool:
+        return self.backend.records_nodes and run.shapes not in run.signature.summaries
 
     def _ask(self, run: Run, session: Any, options: Any) -> None:
         """Add to RunOptions what a run needs."""
@@ -197,13 +207,23 @@ class Sessions:
             if run.signature.may_run_long(run.selection, run.shapes):
                 limit = self.runtime.configuration.record_limit
                 run.guard = Guard(run.watch, run.selection.slots, limit)
+        elif run.counts and not options.debug_options.debug_tensor_watch_opts:
+            self._count(run, session, options)
         config = session._config
         silent = config is not None and config.experimental.disable_output_partition_graphs
-        if run.watch is not None or silent:
+        if run.watch is not None or run.numbers is not None or silent:
             run.known = run.signature.executable(session, self.dumps)
         elif not options.output_partition_graphs:
             options.output_partition_graphs = True
             run.unasked.append("partition_graphs")
+
+    def _count(self, run: Run, session: Any, options: Any) -> None:
+        """Have NaN and Inf counted in a run with these RunOptions."""
+        signature = run.signature
+        if not signature.why_unwatchable(session, self.dumps):
+            run.counted = numbers.slots(signature.executable(session, self.dumps), copied=False)
+            run.numbers = signature.borrow(run.counted, self.dumps, NUMBERS)
+            run.numbers.add_to(options)
 
     def collect(self, run: Run, metadata: Any, failed: bool) -> None:
         """Read what TensorFlow recorded into a buffer, and leave nothing behind."""
@@ -238,8 +258,12 @@ class Sessions:
         if run.guard is not None:
             run.guard.end()
         watch, run.watch = run.watch, None
+        counting, run.numbers = run.numbers, None
         if watch is not None:
             watch.clear()
+        if counting is not None:
+            counting.clear()
+            run.signature.release(run.counted, counting, NUMBERS)
         if run.twin is not None:
             made, twin = run.twin
             self._twins.setdefault(made, []).append(twin)
@@ -248,6 +272,7 @@ class Sessions:
 
     def report(self, call: Call, run: Run, duration: int) -> None:
         """Report the step of a run that is over, and stop where a breakpoint asks for it."""
+        self.backend.graph_watch.ran(call, run)
         if run.record is None:
             self.backend.stop(call, self._step(call, run, duration, _NO_HITS), _NO_HITS)
             return

@@ -24,7 +24,7 @@ from graphdebug.runtime.backends.tensorflow.sources import (
     called,
     find,
 )
-from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
+from graphdebug.runtime.backends.tensorflow.watches import VALUES, Dumps, Slot, Watch
 
 if TYPE_CHECKING:
     from graphdebug.runtime.boot import Runtime
@@ -95,7 +95,7 @@ class Signature:
         self._selection: tuple[Any, Selection] = (None, Selection())
         self._executable: Executable | None = None
         self._problem: str | None = None
-        self._watches: dict[frozenset[Slot], list[Watch]] = {}
+        self._watches: dict[tuple[frozenset[Slot], str], list[Watch]] = {}
         self._reachable: Reachable | None = None
 
     def selection(
@@ -179,16 +179,16 @@ class Signature:
             self._problem = partitions.why_unwatchable(known, session.graph)
         return self._problem
 
-    def borrow(self, slots: Iterable[Slot], dumps: Dumps) -> Watch:
+    def borrow(self, slots: Iterable[Slot], dumps: Dumps, operation: str = VALUES) -> Watch:
         """A watch for one run; give it back with ``release``."""
         with self.lock:
-            free = self._watches.setdefault(frozenset(slots), [])
-            return free.pop() if free else Watch(slots, dumps.directory())
+            free = self._watches.setdefault((frozenset(slots), operation), [])
+            return free.pop() if free else Watch(slots, dumps.directory(), operation)
 
-    def release(self, slots: Iterable[Slot], watch: Watch) -> None:
+    def release(self, slots: Iterable[Slot], watch: Watch, operation: str = VALUES) -> None:
         """Its run is over."""
         with self.lock:
-            self._watches.setdefault(frozenset(slots), []).append(watch)
+            self._watches.setdefault((frozenset(slots), operation), []).append(watch)
 
     def _select(self, session: Any, lines: GraphLines, runtime: Runtime, dumps: Dumps) -> Selection:
         graph, breakpoints = session.graph, runtime.breakpoints.files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from graphdebug.protocol.model import Source
@@ -76,7 +76,30 @@ class Graphs:
 
     def __init__(self) -> None:
         self._lines: weakref.WeakKeyDictionary[Any, GraphLines] = weakref.WeakKeyDictionary()
+        self._derived: weakref.WeakKeyDictionary[Any, dict[str, str]] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
+
+    def derived(self, graph: Any, names: Iterable[str], forward: str) -> None:
+        """A tape built these operations of a graph to differentiate another one of it."""
+        self._derived.setdefault(graph, {}).update(dict.fromkeys(names, forward))
+
+    def blamed(self, graph: Any) -> Callable[[Origin], tuple[Source | None, str]]:
+        """Tells the line to blame for an operation, and the type of the one that it differentiates."""
+        lines = self.lines(graph)
+
+        def blame(origin: Origin) -> tuple[Source | None, str]:
+            operation = find(graph, origin)
+            if operation is None:
+                return lines.source(graph, origin), ""
+            forward = operation._original_op
+            name = self._derived.get(operation.graph, {}).get(operation.name)
+            if name is not None:
+                forward = operation.graph.get_operation_by_name(name)
+            if forward is None or (source := source_of(forward)) is None:
+                return lines.source(graph, origin), ""
+            return source, str(forward.type)
+
+        return blame
 
     def lines(self, graph: Any) -> GraphLines:
         """Those of one."""

@@ -12,6 +12,7 @@ from graphdebug.runtime.backends.tensorflow.partitions import (
     Executable,
     inputs,
     is_machinery,
+    is_watchable,
 )
 from graphdebug.runtime.backends.tensorflow.record import short_device
 from graphdebug.runtime.backends.tensorflow.signatures import watchable
@@ -37,7 +38,7 @@ def spots(graph: Any, lines: GraphLines, executable: Executable) -> Spots:
             source=source,
             slots=slots,
             inputs=tuple(
-                item if _is_watchable(executable, *item) else None for item in inputs(definition)
+                item if is_watchable(executable, *item) else None for item in inputs(definition)
             ),
             repeats=node in executable.nests,
             device=short_device(definition.device),
@@ -54,18 +55,3 @@ def spots(graph: Any, lines: GraphLines, executable: Executable) -> Spots:
         return holding[spot.source].get(executable.origin[spot.node], {})
 
     return Spots(found, held, lambda source: boundary.globals_of(source.path, None))
-
-
-def _is_watchable(executable: Executable, node: str, slot: int) -> bool:
-    """Whether TensorFlow's debugger can hold an output: it has data, and is no old variable."""
-    from tensorflow.python.framework import dtypes, op_def_registry
-
-    definition = executable.nodes.get(node)
-    known = None if definition is None else op_def_registry.get(definition.op)
-    if definition is None or known is None or slot >= len(known.output_arg):
-        return False
-    output = known.output_arg[slot]
-    if output.is_ref or output.number_attr or output.type_list_attr:
-        return False
-    dtype = output.type or definition.attr[output.type_attr].type
-    return bool(dtype) and dtypes.as_dtype(dtype) not in (dtypes.resource, dtypes.variant)

@@ -7,10 +7,13 @@ original runs; all that is added stands between a node and its consumers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from graphdebug.runtime.backends.tensorflow.watches import Slot
+from graphdebug.runtime.backends.tensorflow.watches import NUMBERS, Slot
+
+_AROUND = ("Enter", "RefEnter", "NextIteration", "RefNextIteration")
 
 
 class Untapped(Exception):
@@ -49,6 +52,45 @@ def held(definition: Any, graph: Any, tokens: Mapping[Slot, Sequence[str]]) -> A
         for name, token in zip(names, tokens[slot], strict=True):
             _add_holder(made, wiring, slot, name, token)
     return made
+
+
+def numbered(
+    definition: Any, graph: Any, slots: Collection[Slot], looped: Collection[str], url: str
+) -> Any:
+    """The same, that writes how many NaN and Inf the outputs hold that hold any.
+
+    The outputs themselves go where they went. ``looped``: nodes that run in loops. Raises Untapped.
+    """
+    wiring = _Wiring(definition, graph, slots)
+
+    def inputs(node: Any) -> Iterator[str]:
+        yield from map(wiring.input, node.input)
+        if not wiring.begins_loop(node):  # what comes into a loop comes once, for all iterations
+            waits = {wiring.taps.get(wiring.waited(text)) for text in node.input}
+            yield from sorted(f"^{name}" for name in waits if name)
+
+    made = _rewired(definition, graph, inputs, wiring)
+    for (of, position), name in wiring.taps.items():
+        _add_numbers(made, wiring, (of, position), name, url)
+        if of not in looped:  # what nothing waits for would be left out
+            made.signature.control_output.append(name)
+            made.control_ret[name] = name
+    return made
+
+
+def _add_numbers(made: Any, wiring: _Wiring, slot: Slot, name: str, url: str) -> None:
+    of, position = slot
+    source = wiring.nodes[of]
+    node = made.node_def.add()
+    node.name, node.op, node.device = name, NUMBERS, source.device
+    node.input.append(wiring.output(of, position))
+    node.attr["T"].type = outputs(source)[position][1]
+    node.attr["tensor_name"].s = f"{of}:{position}".encode()
+    node.attr["device_name"].s = source.device.encode()
+    node.attr["debug_urls"].list.s.append(url.encode())
+    node.attr["lower_bound"].f, node.attr["upper_bound"].f = -math.inf, math.inf
+    node.attr["mute_if_healthy"].b, node.attr["gated_grpc"].b = True, False
+    node.attr["_scoped_allocator"].list.SetInParent()
 
 
 def _holders(name: str, tokens: Sequence[str]) -> list[str]:
@@ -120,6 +162,13 @@ class _Wiring:
         if not text.startswith("^"):
             return _slot(text)
         return text[1:], 0 if text[1:] in self.nodes and not outputs(self.nodes[text[1:]]) else -1
+
+    def begins_loop(self, node: Any) -> bool:
+        """Whether an iteration of a loop begins with it."""
+        made_by = (self.nodes.get(_slot(text)[0]) for text in node.input if not _is_control(text))
+        return node.op in ("Merge", "RefMerge") and any(
+            made is not None and made.op in _AROUND for made in made_by
+        )
 
     def output(self, name: str, position: int) -> str:
         """An output of a node."""

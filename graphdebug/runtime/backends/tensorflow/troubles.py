@@ -50,6 +50,8 @@ class Trouble:
     """Of the operation."""
     source: Source | None
     """The user's line that called it."""
+    label: str = ""
+    """What to call it, where that isn't its operation."""
     made: bool = True
     """Whether it came about here; else it came in."""
     why: str = ""
@@ -58,10 +60,14 @@ class Trouble:
     """What it came in with."""
     node: int | None = None
     """Which node of the step it is."""
+    time: int = 0
+    """When, on TensorFlow's clock, in a graph."""
     differentiated: str = ""
     """Of one in backward: the operation that it is the gradient of."""
     shown: dict[str, Any] | None = None
     """What a stop shows."""
+    passes: bool = False
+    """Whether it only handed it on, as what loops are made of does."""
     told: bool = False
     stopped: bool = False
     exploded: bool = False
@@ -80,7 +86,8 @@ class Trouble:
         links: list[str] = []
         trouble: Trouble | None = self
         while trouble is not None and trouble.parent is not None:
-            links.append(f"{trouble.name}{at(trouble.source)}")
+            if not trouble.passes:
+                links.append(f"{trouble.label or trouble.name}{at(trouble.source)}")
             trouble = trouble.parent
         links = list(dict.fromkeys(reversed(links)))
         if len(links) > _LINKS:
@@ -89,7 +96,7 @@ class Trouble:
 
     def text(self, rest: str) -> str:
         """What happened, and the harm that it did, in words."""
-        word, where = WORDS[self.kind or "nan"], f"{self.name}{at(self.source)}"
+        word, where = WORDS[self.kind or "nan"], f"{self.label or self.name}{at(self.source)}"
         if self.differentiated:
             where = f"{self.name}, of the gradient of {self.differentiated}{at(self.source)},"
         if not self.made:

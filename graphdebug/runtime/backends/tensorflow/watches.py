@@ -16,7 +16,13 @@ import threading
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-_DUMP = re.compile(r"(.+)_(\d+)_DebugIdentity_(\d+)(-\d+)?")
+VALUES = "DebugIdentity"
+"""The operation that writes an output as it is."""
+
+NUMBERS = "DebugNumericSummary"
+"""The one that writes how many NaN and Inf an output holds, where it holds any."""
+
+_DUMP = re.compile(rf"(.+)_(\d+)_(?:{VALUES}|{NUMBERS})_(\d+)(-\d+)?")
 """What a value's file is called: its node without the scope, the output, and when."""
 
 _MEMORY = "/dev/shm"
@@ -73,7 +79,9 @@ class Watch:
     The executor that TensorFlow makes for it is used again as long as the directory stays the same.
     """
 
-    def __init__(self, slots: Iterable[Slot], directory: str) -> None:
+    def __init__(self, slots: Iterable[Slot], directory: str, operation: str = VALUES) -> None:
+        """``operation``: what is written of each."""
+        self._operation = operation if operation == VALUES else f"{NUMBERS}(mute_if_healthy=true)"
         self._directory = directory
         self._slots = sorted(slots)
         self._scopes = {"", *(name.rpartition("/")[0] for name, _ in self._slots)}
@@ -89,7 +97,7 @@ class Watch:
             debug.debug_tensor_watch_opts.add(
                 node_name=name,
                 output_slot=slot,
-                debug_ops=["DebugIdentity"],
+                debug_ops=[self._operation],
                 debug_urls=[url],
                 tolerate_debug_op_creation_failures=True,
             )
