@@ -24,7 +24,7 @@ OFFERED = (
     {
         "filter": "graphdebug.nan",
         "label": "NaN and Inf",
-        "description": "Stops at the operation or backward node that first made one (PyTorch).",
+        "description": "Stops at the operation or backward node that first made one.",
         "default": False,
     },
 )

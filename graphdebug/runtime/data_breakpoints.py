@@ -31,8 +31,8 @@ CONDITIONS = f"{', '.join(KINDS)}, or an expression of value and grad"
 
 OBJECT = "{}, the tensor that it is now: stops when it is written in place; condition: {}"
 NAME = "{} in {}: stops when it is written in place or bound anew; condition: {}"
-ARRAY = "nothing tells of writes to a NumPy array; data breakpoints watch PyTorch's tensors"
-OTHER = "not a tensor but a {}; data breakpoints watch PyTorch's tensors"
+ARRAY = "nothing tells of writes to a NumPy array; data breakpoints watch tensors and variables"
+OTHER = "not a tensor but a {}; data breakpoints watch tensors"
 FORGOTTEN = "it isn't known any more; set it anew"
 
 TARGETS_LIMIT = 1000
@@ -139,19 +139,26 @@ class DataBreakpoints:
             kind = type(value)
             array = kind.__module__.partition(".")[0] == "numpy"
             return ARRAY if array else OTHER.format(kind.__name__)
-        why = backend.unwatchable(value)
+        target = self._named(backend, place, expression, value)
+        why = backend.unwatchable(value, target is not None)
         if why:
             return why
-        known = backend.weakly(value)
+        return target or Target(expression, backend, backend.weakly(value))
+
+    def _named(
+        self, backend: Backend, place: tuple[str, int, str], expression: str, value: Any
+    ) -> Target | None:
+        """The name that an expression is, local or global; None for anything else."""
         frame = _real_frame(*place) if expression.isidentifier() else None
-        if frame is not None:
-            code, scope = frame.f_code, frame.f_globals
-            if expression in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
-                return Target(expression, backend, known, code=code)
-            module = str(scope.get("__name__"))
-            if expression in scope and vars(sys.modules.get(module, sys)) is scope:
-                return Target(expression, backend, known, module=module)
-        return Target(expression, backend, known)
+        if frame is None:
+            return None
+        code, scope = frame.f_code, frame.f_globals
+        if expression in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+            return Target(expression, backend, backend.weakly(value), code=code)
+        module = str(scope.get("__name__"))
+        if expression in scope and vars(sys.modules.get(module, sys)) is scope:
+            return Target(expression, backend, backend.weakly(value), module=module)
+        return None
 
     def _number(self, target: Target) -> int:
         for number, other in self._targets.items():

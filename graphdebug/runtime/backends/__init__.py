@@ -85,9 +85,12 @@ class Backend(ABC):
         """
         return "eager"
 
-    def unwatchable(self, value: object) -> str:
-        """Why a tensor of this framework can't have a data breakpoint; empty where it can."""
-        return f"{self.name}'s tensors can't be watched; data breakpoints watch PyTorch's"
+    def unwatchable(self, value: object, named: bool) -> str:
+        """Why a tensor of this framework can't have a data breakpoint; empty where it can.
+
+        ``named``: by a name, which may be bound to another one.
+        """
+        return f"{self.name}'s tensors can't be watched"
 
     def weakly(self, value: Any) -> Callable[[], Any]:
         """A weak reference to a tensor that can be watched."""

@@ -24,9 +24,12 @@ from graphdebug.runtime.replays import Replay
 from graphdebug.runtime.stops import BOUNDARY, RETRACE
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
+    from graphdebug.protocol.runtime import DataBreakpoint
+    from graphdebug.runtime.backends.tensorflow.variable_watches import VariableWatches
     from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.data_breakpoints import Target
     from graphdebug.runtime.explanations import Explanation
 
 
@@ -51,6 +54,7 @@ class TensorFlow(Backend):
         self.graph_watch = GraphWatch(self)
         self.operations = Operations(self)
         self.eager_stops = EagerStops(self)
+        self.watches: VariableWatches | None = None
         self.nan_told: set[Any] = set()
         """What was told of NaN and Inf."""
         self._ran: dict[str, set[int]] = {}
@@ -97,9 +101,12 @@ class TensorFlow(Backend):
         """Hook eager operations while somebody asks about them."""
         stops = self.active and self.runtime.node_breakpoints and debugger.attached()
         records = self.active and self.records_nodes
-        self.operations.listen(
-            self.eager_stops.before if stops else None, self.eager.trail.after if records else None
-        )
+        befores = [self.eager_stops.before] if stops else []
+        afters = [self.eager.trail.after] if records else []
+        if self.active and self.watches is not None:
+            befores.append(self.watches.before)
+            afters.append(self.watches.after)
+        self.operations.listen(befores, afters)
 
     def remove(self) -> None:
         self.active = False
@@ -127,16 +134,34 @@ class TensorFlow(Backend):
 
         return bool(tensors.owns(value)) or isinstance(value, arrays.Recorded)
 
-    def unwatchable(self, value: object) -> str:
+    def unwatchable(self, value: object, named: bool) -> str:
         """Nothing is ever written but variables."""
-        from graphdebug.runtime.backends.tensorflow import tensors
+        from graphdebug.runtime.backends.tensorflow import variable_watches
 
-        if tensors.owns(value) and tensors.symbolic(value):
-            return "symbolic: it has no value until the graph runs; a breakpoint on its line stops there"
-        return (
-            "TensorFlow's tensors are never written, and writes to its variables aren't watched; "
-            "data breakpoints watch PyTorch's tensors"
+        return self.operations.unfit or variable_watches.unwatchable(value, named)
+
+    def try_condition(self, target: Target, condition: str, frame: FrameType) -> str:
+        """Ask it once."""
+        from graphdebug.runtime.backends.tensorflow import variable_watches
+
+        return variable_watches.wrong(target, condition, frame)
+
+    def watch(self, wanted: Sequence[tuple[DataBreakpoint, Target]]) -> None:
+        """Look at these variables from now on; what was seen of those that were set before stays."""
+        if not wanted and self.watches is None:
+            return
+        from graphdebug.runtime.backends.tensorflow.variable_watches import VariableWatches, Watched
+
+        known = (
+            {} if self.watches is None else {one.breakpoint: one for one in self.watches.watched}
         )
+        tell = self.runtime.data_breakpoints.tell
+        watched = [
+            known.get(item) or Watched(item, target, functools.partial(tell, item.id))
+            for item, target in wanted
+        ]
+        self.watches = VariableWatches(self, watched) if watched else None
+        self._listen()
 
     def explain(self, error: BaseException, traceback: TracebackType | None) -> Explanation | None:
         from graphdebug.runtime.backends.tensorflow import errors

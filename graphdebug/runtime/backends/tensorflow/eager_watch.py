@@ -38,6 +38,7 @@ NAN = "graphdebug.nan"
 
 TITLE = "NaN or Inf"
 _GARBAGE = ("Empty",)
+_WRITES = ("Assign", "ResourceApply", "ResourceSparseApply", "ResourceScatter")
 _READS = ("ReadVariableOp", "ResourceGather")
 _TOLD_LIMIT = 64
 _MARKS_LIMIT = 1024
@@ -153,22 +154,28 @@ class EagerWatch:
                 return
 
     def updated(self, name: str, variables: Iterable[Any], frame: FrameType | None) -> None:
-        """An optimizer wrote these."""
-        bad = [(item, value) for item in variables if not finite.finite(value := value_of(item))]
-        fresh = [(item, value) for item, value in bad if not self._is_spoilt(item)]
-        for item, _ in fresh:
-            self._spoil(item)
-        if not fresh or self._loss_spoilt:
-            return
-        variable, value = fresh[0]
-        harm = f"it is in the variable {called(frame, variable)} after {name}"
-        troubles = self._troubles(frame)
-        makes = [item for item in troubles.values() if item.root.made]
-        if makes:
-            return self._tell(makes[0], harm, frame)
-        source = None if frame is None else source_of(frame)
-        why = "from finite gradients. Lower the learning rate, or clip"
-        self._tell(Trouble(finite.kind(value), name, source, why=why), harm, frame)
+        """An optimizer wrote these: what its operations wrote is looked at, not the variables.
+
+        To read one would make a tensor, and TensorFlow numbers tensors and names functions by the count.
+        """
+        wrote = []
+        for kept in reversed(self._trail.kept):
+            made = kept.event.made
+            if made is None or made.phase != "optimizer":
+                break
+            if made.kind.startswith(_WRITES):
+                wrote.append(kept)
+        known = {id(handle_of(item)): item for item in variables}
+        for kept in reversed(wrote):
+            bad = [item for item in kept.inputs[1:] if not finite.finite(item)]
+            handle = handle_of(kept.inputs[0])
+            if not bad or self._is_spoilt(handle):
+                continue
+            self._spoil(handle)
+            variable = known.get(id(handle))
+            if variable is not None and not self._loss_spoilt:
+                harm = f"it is in the variable {called(frame, variable)} after {name}"
+                self.harm(bad[0], harm, frame)
 
     def read(self, tensor: Any) -> None:
         """The program reads a number that isn't finite."""

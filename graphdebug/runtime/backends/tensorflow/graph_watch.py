@@ -1,9 +1,10 @@
 """Finds NaN and Inf in what comes out of graphs: of sessions, of compiled functions, of Keras's batches.
 
-Where a run is over, the numbers that it returned are looked at, and the variables that it may have
-written. Which node made one is told by the run's record, or by counts that TensorFlow writes beside it.
-They are asked for while the filter ``graphdebug.nan`` is set, and of the next run of a graph that one came
-out of: nothing is run twice. Where nothing of the run was watched, that is said.
+Where a run is over, the numbers that it returned are looked at. Which node made one, and whether one got
+into a variable, is told by the run's record, or by counts that TensorFlow writes beside it. They are asked
+for while the filter ``graphdebug.nan`` is set, and of the next run of a graph that one came out of: nothing
+is run twice. Where nothing of the run was watched, that is said. No variable is read: that would make a
+tensor, and TensorFlow names functions by the count of tensors.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from graphdebug.runtime.backends.tensorflow.copies import Copy, Plan, Recording
 from graphdebug.runtime.backends.tensorflow.eager_watch import NAN, TITLE
 from graphdebug.runtime.backends.tensorflow.numbers import Numbers, counted, looked_at, slots
 from graphdebug.runtime.backends.tensorflow.troubles import WORDS, Trouble, at
-from graphdebug.runtime.backends.tensorflow.variables import called, value_of
 from graphdebug.runtime.frames import source_of
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ class GraphWatch:
         self._backend = backend
         self._runtime = backend.runtime
         self._suspects: weakref.WeakKeyDictionary[Any, _Suspect] = weakref.WeakKeyDictionary()
-        self._variables: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
-        self._spoilt: dict[int, weakref.ref[Any]] = {}
+        self._writing: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
         self._told: weakref.WeakSet[Any] = weakref.WeakSet()
         self._cleared: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -107,38 +106,36 @@ class GraphWatch:
                 counted_.release()
 
     def _look(self, call: Call, concrete: Any, result: Any, counted_: Counted | None) -> None:
-        variables = self._written(concrete)
-        bad = [item for item in variables if not finite.finite(value_of(item))]
-        fresh = [item for item in bad if not self._is_spoilt(item)]
-        self._spoilt.update((id(item), weakref.ref(item)) for item in fresh)
-        if fresh:
-            harm = f"it is in the variable {called(call.frame, fresh[0])} after {call.name}"
-            kind = finite.kind(value_of(fresh[0]))
-        else:
-            outputs = result if isinstance(result, (list, tuple)) else (result,)
-            numbers = [item for item in outputs if finite.size(item) and not finite.finite(item)]
-            scalars = [item for item in numbers if item.shape.rank == 0]
-            if bad or not scalars or not variables:
-                self._counts(call, concrete, counted_, [] if variables else numbers)
-                return
-            harm, kind = f"it is a number that {call.name} returns", finite.kind(scalars[0])
-        self._found(call, concrete, kind, harm, self._made(call, concrete, counted_), again=not bad)
+        from tensorflow.python.util import nest
 
-    def _counts(
-        self, call: Call, concrete: Any, counted_: Counted | None, outputs: Sequence[Any]
+        outputs = nest.flatten(result)
+        numbers = [item for item in outputs if finite.size(item) and not finite.finite(item)]
+        writes = self._writes(concrete)
+        scalars = [item for item in numbers if item.shape.rank == 0] if writes else []
+        trouble = self._made(call, concrete, counted_) if numbers or counted_ is not None else None
+        if scalars:
+            harm, kind = f"it is a number that {call.name} returns", finite.kind(scalars[0])
+        elif writes and trouble is not None and trouble.root.made:
+            harm, kind = f"it is in a variable that {call.name} writes", trouble.kind
+        else:
+            return self._may_harm(call, concrete, counted_, numbers, trouble)
+        return self._found(call, concrete, kind, harm, trouble, again=False)
+
+    def _may_harm(
+        self,
+        call: Call,
+        concrete: Any,
+        counted_: Counted | None,
+        outputs: Sequence[Any],
+        trouble: Trouble | None,
     ) -> None:
         """What came out may do harm later: then what made it is known."""
-        trouble = self._made(call, concrete, counted_) if outputs else None
-        if trouble is not None and trouble.root.made:
+        if outputs and trouble is not None and trouble.root.made:
             self._backend.eager.trail.watch.mark(outputs, trouble)
         elif outputs and counted_ is None and concrete not in self._cleared:
             self._suspects.setdefault(concrete, _Suspect("", (call.source, "nan")))
         if counted_ is not None:
             self._found_nothing(concrete)
-
-    def _is_spoilt(self, variable: Any) -> bool:
-        known = self._spoilt.get(id(variable))
-        return known is not None and known() is variable
 
     def _made(self, call: Call, concrete: Any, counted_: Counted | None) -> Trouble | None:
         if counted_ is not None:
@@ -159,17 +156,12 @@ class GraphWatch:
         source = self._backend.graphs.blamed(concrete.graph)
         return Numbers(plan.executable, held, frozenset(known), source, given).root()
 
-    def _written(self, concrete: Any) -> list[Any]:
-        """The variables that are trained and that a function may write."""
-        known = self._variables.get(concrete)
+    def _writes(self, concrete: Any) -> bool:
+        """Whether a function may write variables."""
+        known = self._writing.get(concrete)
         if known is None:
-            writes = _writes(concrete.graph)
-            known = self._variables[concrete] = [
-                weakref.ref(item)
-                for item in concrete.graph.variables
-                if writes and getattr(item, "trainable", False) and item.dtype.is_floating
-            ]
-        return [item for ref in known if (item := ref()) is not None]
+            known = self._writing[concrete] = _writes(concrete.graph)
+        return known
 
     # -- sessions
 
@@ -183,7 +175,6 @@ class GraphWatch:
                 harm = f"it is in what {call.name} fetches ({name})"
                 again = not run.counted
                 self._found(call, run.signature, held, harm, self._made_in(run), again=again)
-                self._told.add(run.signature)
                 return
         self._found_nothing(run.signature)
 
@@ -220,6 +211,7 @@ class GraphWatch:
         if trouble is None:
             text = f"{WORDS[kind or 'nan']} came about in {call.name}{at(call.source)}: {harm}{UNWATCHED}"
             if not again:
+                self._told.add(graph)
                 self._tell(call, kind, text, None)
             elif suspect is None or not suspect.text:
                 self._suspects[graph] = _Suspect(text, (call.source, kind))
@@ -231,6 +223,7 @@ class GraphWatch:
                 return self._say(suspect)
             if graph in self._told:
                 return None
+        self._told.add(graph)
         text = trouble.root.text(f"{trouble.way()}; {harm}{at(call.source)}")
         self._tell(call, trouble.root.kind, text, trouble.root)
 

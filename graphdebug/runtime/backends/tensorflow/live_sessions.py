@@ -12,11 +12,10 @@ from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.gates import Gates, NoGate
 from graphdebug.runtime.backends.tensorflow.live import Live, Spots
 from graphdebug.runtime.backends.tensorflow.named import tell
+from graphdebug.runtime.backends.tensorflow.reachable import Wanted, reachable
 from graphdebug.runtime.backends.tensorflow.signatures import (
     Line,
     Signature,
-    Wanted,
-    reachable,
 )
 from graphdebug.runtime.backends.tensorflow.spots import spots
 from graphdebug.runtime.backends.tensorflow.watches import Dumps

@@ -61,9 +61,9 @@ class _Here(threading.local):
 
 
 class Operations:
-    """Calls ``before`` and ``after`` around each operation, on the thread that runs it.
+    """Calls all ``before`` and all ``after`` around each operation, on the thread that runs it.
 
-    Either may be None. Errors of theirs end the observation.
+    Errors of theirs end the observation.
     """
 
     def __init__(self, backend: TensorFlow) -> None:
@@ -71,8 +71,8 @@ class Operations:
         self._originals: dict[str, Any] = {}
         self._ours: dict[str, Any] = {}
         self._here = _Here()
-        self.before: Before | None = None
-        self.after: After | None = None
+        self.before: tuple[Before, ...] = ()
+        self.after: tuple[After, ...] = ()
         self.unfit = ""
         """Why no operation is seen; empty where they are."""
 
@@ -97,9 +97,9 @@ class Operations:
         if not fits:
             raise HookUnfit("its operations don't go through pywrap_tfe's functions")
 
-    def listen(self, before: Before | None, after: After | None) -> None:
+    def listen(self, before: Sequence[Before], after: Sequence[After]) -> None:
         """Tell these from now on; with neither, nothing is hooked. Any thread may call it."""
-        self.before, self.after = before, after
+        self.before, self.after = tuple(before), tuple(after)
         if (before or after) and not self.unfit:
             self._install()
         else:
@@ -147,7 +147,7 @@ class Operations:
         def differentiate(
             kind: Any, attributes: Any, count: Any, inputs: Any, outputs: Any, *rest: Any
         ) -> Any:
-            if not self.told or self.after is None:
+            if not self.told or not self.after:
                 return original(kind, attributes, count, inputs, outputs, *rest)
             graph = _building()
             if graph is not None:
@@ -185,7 +185,7 @@ class Operations:
         def execute(context: Any, kind: str, name: Any, *args: Any) -> Any:
             if here.ours:
                 return original(context, kind, name, *args)
-            if self.before is not None:
+            if self.before:
                 self._tell_before(lambda: _given(kind, name, args))
             begin = clock()
             try:
@@ -194,7 +194,7 @@ class Operations:
                 here.failed = kind
                 error.__traceback__ = None  # our frame is no part of it, and it begins here
                 raise
-            if self.after is not None:
+            if self.after:
                 self._tell_after(lambda: _given(kind, name, args), result, clock() - begin)
             return result
 
@@ -210,7 +210,7 @@ class Operations:
             if here.ours:
                 return original(handle, device, kind, inputs, attributes, *rest)
             again, here.failed = here.failed == kind, ""
-            if self.before is not None and not again:
+            if self.before and not again:
                 self._tell_before(lambda: _plainly(kind, inputs, attributes))
             begin = clock()
             try:
@@ -218,7 +218,7 @@ class Operations:
             except BaseException as error:
                 error.__traceback__ = None
                 raise
-            if self.after is not None:
+            if self.after:
                 self._tell_after(
                     lambda: _plainly(kind, inputs, attributes), result, clock() - begin
                 )
@@ -227,22 +227,26 @@ class Operations:
         return execute
 
     def _tell_before(self, operation: Callable[[], Operation]) -> None:
-        here, before = self._here, self.before
+        here = self._here
         here.ours = True
         try:
-            if before is not None and self._backend.active:
-                before(operation())
+            if self._backend.active:
+                coming = operation()
+                for before in self.before:
+                    before(coming)
         except Exception as error:
             self._backend.give_up("an operation", error)
         finally:
             here.ours = False
 
     def _tell_after(self, operation: Callable[[], Operation], result: Any, ns: int) -> None:
-        here, after = self._here, self.after
+        here = self._here
         here.ours = True
         try:
-            if after is not None and self._backend.active:
-                after(operation(), result, ns)
+            if self._backend.active:
+                told = operation()
+                for after in self.after:
+                    after(told, result, ns)
         except Exception as error:
             self._backend.give_up("an operation", error)
         finally:

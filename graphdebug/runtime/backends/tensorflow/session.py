@@ -17,13 +17,13 @@ from graphdebug.runtime.backends.tensorflow.live_sessions import (
 )
 from graphdebug.runtime.backends.tensorflow.named import Named
 from graphdebug.runtime.backends.tensorflow.partitions import executable
+from graphdebug.runtime.backends.tensorflow.reachable import Wanted
 from graphdebug.runtime.backends.tensorflow.record import Execution, Record
 from graphdebug.runtime.backends.tensorflow.runs import Run, Twin
 from graphdebug.runtime.backends.tensorflow.signatures import (
     Shapes,
     Signature,
     Signatures,
-    Wanted,
 )
 from graphdebug.runtime.backends.tensorflow.walks import Walk, reasons, remarks
 from graphdebug.runtime.backends.tensorflow.watches import NUMBERS, Dumps

@@ -8,7 +8,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import VALUE_LIMIT
 from graphdebug.protocol.runtime import Breakpoint
@@ -16,12 +16,11 @@ from graphdebug.runtime.backends.tensorflow import budget, named, partitions
 from graphdebug.runtime.backends.tensorflow.assignments import Names, variables
 from graphdebug.runtime.backends.tensorflow.named import Matches
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
+from graphdebug.runtime.backends.tensorflow.reachable import Reachable, Wanted, reachable
 from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution, large
 from graphdebug.runtime.backends.tensorflow.sources import (
     GraphLines,
     Origin,
-    body_of,
-    called,
     find,
 )
 from graphdebug.runtime.backends.tensorflow.watches import VALUES, Dumps, Slot, Watch
@@ -33,16 +32,6 @@ SIGNATURES_LIMIT = 256
 """Signatures remembered for each session."""
 
 Line = tuple[str, int]
-
-
-class Wanted(NamedTuple):
-    """What a run of the session was asked for, by names."""
-
-    version: int
-    """Of the graph: it changes as operations are added."""
-    fetches: tuple[str, ...]
-    targets: tuple[str, ...]
-    feeds: tuple[str, ...]
 
 
 Shapes = tuple[tuple[Any, ...], ...]
@@ -299,43 +288,6 @@ def candidates(graph: Any, executable: Executable) -> Iterator[budget.Candidate]
                 else elements * (operation.outputs[slot[1]].dtype.size or 0)
             )
             yield budget.Candidate(slot, size, slot[0] in executable.nests)
-
-
-class Reachable(NamedTuple):
-    """What a run depends on."""
-
-    operations: set[str]
-    functions: set[str]
-    """Which those operations call."""
-    fed: set[str]
-    """Operations in whose place values are fed."""
-
-
-def reachable(graph: Any, wanted: Wanted) -> Reachable:
-    """All that what is wanted depends on, by name."""
-    fed = set(wanted.feeds)
-    waiting = [name.rpartition(":")[0] for name in wanted.fetches if name not in fed]
-    waiting += wanted.targets
-    found = Reachable(set(), set(), {name.rpartition(":")[0] for name in fed})
-    while waiting:
-        name = waiting.pop()
-        if name in found.operations:
-            continue
-        found.operations.add(name)
-        operation = graph.get_operation_by_name(name)
-        waiting += [item.op.name for item in operation.inputs if item.name not in fed]
-        waiting += [item.name for item in operation.control_inputs]
-        _called(graph, operation, found.functions)
-    return found
-
-
-def _called(graph: Any, operation: Any, found: set[str]) -> None:
-    for name in called(operation):
-        if name not in found:
-            found.add(name)
-            body = body_of(graph, name)
-            for inner in body.get_operations() if body is not None else ():
-                _called(graph, inner, found)
 
 
 class Parts:

@@ -351,7 +351,7 @@ class TorchBackend(Backend):
             frame = frame.f_back
         return "eager"
 
-    def unwatchable(self, value: object) -> str:
+    def unwatchable(self, value: object, named: bool) -> str:
         """Why a tensor can't have a data breakpoint."""
         return UNWATCHED if self.level < NODES else unwatchable(value)
 
