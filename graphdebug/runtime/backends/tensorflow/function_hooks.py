@@ -29,6 +29,7 @@ _DATASET = "Dataset_"
 
 def install(functions: Functions, patches: Patches) -> None:
     """Hook calls and traces."""
+    from tensorflow.python.data.ops import optional_ops
     from tensorflow.python.eager import context
     from tensorflow.python.eager.polymorphic_function import (
         concrete_function,
@@ -42,6 +43,7 @@ def install(functions: Functions, patches: Patches) -> None:
     patches.wrap(function, "__call__", ["self"], CallHook(functions))
     patches.wrap(concrete, "_call_flat", flat, ConcreteHook(functions))
     patches.wrap(tracing_compilation, "_create_concrete_function", traced, TraceHook(functions))
+    patches.wrap(optional_ops._OptionalImpl, "get_value", ["self"], UnpackHook(functions))
     run = ["self", "name", "tensor_inputs", "num_outputs"]
     try:
         contexts.check()
@@ -176,6 +178,21 @@ class _Run:
     copy: str
     name: str
     held: Held | None
+
+
+class UnpackHook(FunctionHook):
+    """Around the unpacking of what a batch of Keras's returned."""
+
+    def __init__(self, functions: Functions) -> None:
+        super().__init__(functions, "the result of a batch")
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        return (args[0] if self.backend.watches_nan and self.eager() else None), args, kwargs
+
+    def leave(self, state: Any, result: Any, failed: bool) -> None:
+        if not failed:
+            with self.backend.operations.aside():
+                self.backend.graph_watch.unpacked(state, result)
 
 
 class TraceHook(FunctionHook):

@@ -9,6 +9,7 @@ tensor, and TensorFlow names functions by the count of tensors.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class GraphWatch:
     def __init__(self, backend: TensorFlow) -> None:
         self._backend = backend
         self._runtime = backend.runtime
+        self._here = threading.local()
         self._suspects: weakref.WeakKeyDictionary[Any, _Suspect] = weakref.WeakKeyDictionary()
         self._writing: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
         self._told: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -108,11 +110,14 @@ class GraphWatch:
     def _look(self, call: Call, concrete: Any, result: Any, counted_: Counted | None) -> None:
         from tensorflow.python.util import nest
 
+        trouble = None if counted_ is None else self._made(call, concrete, counted_)
+        self._here.optional = (result, call, concrete, trouble)
         outputs = nest.flatten(result)
         numbers = [item for item in outputs if finite.size(item) and not finite.finite(item)]
         writes = self._writes(concrete)
         scalars = [item for item in numbers if item.shape.rank == 0] if writes else []
-        trouble = self._made(call, concrete, counted_) if numbers or counted_ is not None else None
+        if trouble is None and numbers:
+            trouble = self._made(call, concrete, counted_)
         if scalars:
             harm, kind = f"it is a number that {call.name} returns", finite.kind(scalars[0])
         elif writes and trouble is not None and trouble.root.made:
@@ -120,6 +125,20 @@ class GraphWatch:
         else:
             return self._may_harm(call, concrete, counted_, numbers, trouble)
         return self._found(call, concrete, kind, harm, trouble, again=False)
+
+    def unpacked(self, optional: Any, result: Any) -> None:
+        """What a batch of Keras's returned is taken out of its wrapping."""
+        from tensorflow.python.util import nest
+
+        kept, self._here.optional = getattr(self._here, "optional", None), None
+        if kept is None or kept[0] is not optional or not self._backend.watches_nan:
+            return
+        _, call, concrete, trouble = kept
+        for item in nest.flatten(result):
+            if finite.size(item) and item.shape.rank == 0 and not finite.finite(item):
+                harm = f"it is a number that {call.name} returns"
+                self._found(call, concrete, finite.kind(item), harm, trouble, again=False)
+                return
 
     def _may_harm(
         self,
@@ -210,10 +229,10 @@ class GraphWatch:
         suspect = self._suspects.get(graph)
         if trouble is None:
             text = f"{WORDS[kind or 'nan']} came about in {call.name}{at(call.source)}: {harm}{UNWATCHED}"
-            if not again:
+            if not again and graph not in self._told:
                 self._told.add(graph)
                 self._tell(call, kind, text, None)
-            elif suspect is None or not suspect.text:
+            elif again and (suspect is None or not suspect.text):
                 self._suspects[graph] = _Suspect(text, (call.source, kind))
             return
         self._suspects.pop(graph, None)
