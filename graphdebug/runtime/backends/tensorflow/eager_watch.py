@@ -37,7 +37,14 @@ NAN = "graphdebug.nan"
 """The exception filter that stops where a NaN or an Inf comes about."""
 
 TITLE = "NaN or Inf"
-_GARBAGE = ("Empty",)
+_GARBAGE = (
+    "Empty",
+    "OptionalGetValue",
+    "IteratorGetNext",
+    "IteratorGetNextSync",
+    "EagerPyFunc",
+    "PyFunc",
+)
 _WRITES = ("Assign", "ResourceApply", "ResourceSparseApply", "ResourceScatter")
 _READS = ("ReadVariableOp", "ResourceGather")
 _TOLD_LIMIT = 64
@@ -251,6 +258,7 @@ class EagerWatch:
         if garbage or (bad and spread) or (parents and parents[0].root.made):
             trouble.made = False
             trouble.parent = parents[0] if parents else None
+            trouble.why = "it came with data, or out of Python"
             if bad and not parents:
                 trouble.why = _words(*bad[0], frame)
                 trouble.told = self._is_spoilt(bad[0][0])

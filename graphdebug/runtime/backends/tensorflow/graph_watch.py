@@ -189,8 +189,9 @@ class GraphWatch:
         if not self._backend.watches_nan:
             return
         for name, array in zip(run.signature.wanted.fetches, run.results, strict=False):
-            held = finite.kind(array) if finite.array_of(array) is not None else ""
-            if held and (held == "nan" or finite.array_of(array).size == 1):
+            number = finite.array_of(array)
+            held = finite.kind(array) if number is not None and number.ndim == 0 else ""
+            if held:
                 harm = f"it is in what {call.name} fetches ({name})"
                 again = not run.counted
                 self._found(call, run.signature, held, harm, self._made_in(run), again=again)

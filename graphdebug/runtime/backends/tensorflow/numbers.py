@@ -24,7 +24,8 @@ _FLOATS = (1, 2)
 _NAN, _INFINITE = 2, (3, 7)
 """Where the counts stand in what ``DebugNumericSummary`` puts out."""
 
-_OUTSIDE = ("Const", "Fill", "Placeholder", "ReadVariableOp", "ResourceGather", "IteratorGetNext")
+_OUTSIDE = ("Const", "Fill", "Placeholder", "_Arg", "_Recv", "ReadVariableOp", "VariableV2")
+_DATA = ("ResourceGather", "IteratorGetNext", "OptionalGetValue")
 _SINKS = (
     "_Retval",
     "_Send",
@@ -119,7 +120,7 @@ class Numbers:
         unknown = [item for item in taken if not self._is_known(item)]
         bad = [item for item in unknown if self._given(item) is False]
         spread = trouble.kind == "inf" or any(self.held[item].kind == "nan" for item in before)
-        if definition.op.startswith(_OUTSIDE):
+        if definition.op in _OUTSIDE or definition.op.startswith(_DATA):
             trouble.made, trouble.why = False, _outside(definition)
         elif (before and spread) or (parents and parents[0].root.made):
             trouble.made, trouble.parent = False, parents[0]
@@ -212,6 +213,6 @@ def _label(name: str, op_type: str) -> str:
 def _outside(definition: Any) -> str:
     if definition.op in ("Const", "Fill"):
         return "it is a constant"
-    if definition.op.startswith(("ReadVariable", "ResourceGather")):
+    if definition.op.startswith(("ReadVariable", "ResourceGather", "VariableV2")):
         return "the variable that it reads held it before the run"
-    return "it came in with data"
+    return "it was put into the graph" if definition.op == "_Arg" else "it came in with data"
