@@ -14,6 +14,6 @@ export default [
   { ...js.configs.recommended, files: ["extension/vscode/*.mjs", "tests/vscode/**/*.mjs"] },
   {
     files: ["extension/vscode/*.mjs", "tests/vscode/**/*.mjs"],
-    languageOptions: { globals: { console: "readonly", process: "readonly", setTimeout: "readonly", document: "readonly", window: "readonly", URLSearchParams: "readonly", Buffer: "readonly", fetch: "readonly", performance: "readonly", PerformanceObserver: "readonly" } },
+    languageOptions: { globals: { console: "readonly", URL: "readonly", process: "readonly", setTimeout: "readonly", document: "readonly", window: "readonly", URLSearchParams: "readonly", Buffer: "readonly", fetch: "readonly", performance: "readonly", PerformanceObserver: "readonly" } },
   },
 ];

@@ -1,8 +1,9 @@
 // Bundles the extension and the page of its views into build/vscode.
 import { build } from "esbuild";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundling } from "../shared/bundling.mjs";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 export const OUT = join(ROOT, "build", "vscode");
@@ -11,7 +12,8 @@ if (!existsSync(join(ROOT, "extension", "shared", "node_modules"))) {
   console.error("the views' libraries are missing: run `npm ci` in extension/shared first");
   process.exit(1);
 }
-const both = { absWorkingDir: ROOT, bundle: true, minify: true, sourcemap: false, logLevel: "warning" };
+rmSync(join(OUT, "page"), { recursive: true, force: true });
+const both = { ...bundling, absWorkingDir: ROOT, bundle: true, minify: true, sourcemap: false, logLevel: "warning" };
 await Promise.all([
   build({
     ...both,
@@ -26,9 +28,10 @@ await Promise.all([
   build({
     ...both,
     entryPoints: ["extension/vscode/page/page.ts"],
-    outfile: join(OUT, "page.js"),
+    outdir: join(OUT, "page"),
     platform: "browser",
-    format: "iife",
+    format: "esm",
+    splitting: true,
     target: "es2022",
   }),
 ]);

@@ -1,6 +1,6 @@
 // Makes build/graphdebug-VERSION.vsix: the bundles, graphdebug, and the Python packages it needs.
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { OUT, ROOT } from "./build.mjs";
 
@@ -26,25 +26,46 @@ function pinnedDebugpy() {
   return pin;
 }
 
-rmSync(PYTHON_PARTS, { recursive: true, force: true });
-mkdirSync(PYTHON_PARTS, { recursive: true });
-pip("libraries", ...PURE, "--requirement", join(ROOT, "extension", "vscode", "requirements.txt"));
-pip("debugpy", ...PURE, pinnedDebugpy());
-const package_ = join(PYTHON_PARTS, "libraries", "graphdebug");
-cpSync(join(ROOT, "graphdebug"), package_, { recursive: true });
-cpSync(join(ROOT, "docs"), join(package_, "docs"), { recursive: true, filter: (path) => !path.endsWith(".png") });
-cpSync(join(ROOT, "extension", "vscode", "entry.py"), join(PYTHON_PARTS, "entry.py"));
+/** Installing takes ten seconds and changes only with what is pinned. */
+function thirdParty() {
+  const requirements = join(ROOT, "extension", "vscode", "requirements.txt");
+  const wanted = readFileSync(requirements, "utf8") + pinnedDebugpy();
+  const stamp = join(PYTHON_PARTS, ".installed");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  rmSync(PYTHON_PARTS, { recursive: true, force: true });
+  pip("libraries", ...PURE, "--requirement", requirements);
+  pip("debugpy", ...PURE, pinnedDebugpy());
+  writeFileSync(stamp, wanted);
+}
+
+function ours() {
+  const target = join(PYTHON_PARTS, "libraries", "graphdebug");
+  rmSync(target, { recursive: true, force: true });
+  cpSync(join(ROOT, "graphdebug"), target, { recursive: true });
+  cpSync(join(ROOT, "docs"), join(target, "docs"), { recursive: true, filter: (path) => !/\.(png|svg)$/.test(path) });
+  cpSync(join(ROOT, "extension", "vscode", "entry.py"), join(PYTHON_PARTS, "entry.py"));
+}
+
+thirdParty();
+ours();
 for (const entry of readdirSync(PYTHON_PARTS, { recursive: true, withFileTypes: true })) {
   if (NOT_NEEDED.test(entry.name)) rmSync(join(entry.parentPath, entry.name), { recursive: true, force: true });
 }
 
-const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+// vsce looks through all that lies beside the manifest: so what it is to pack is put apart.
+const { version, files } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+const apart = join(ROOT, "build", "vsix");
+rmSync(apart, { recursive: true, force: true });
+for (const path of ["package.json", ...files]) cpSync(join(ROOT, path), join(apart, path), { recursive: true });
+
 const vsix = join(ROOT, "build", `graphdebug-${version}.vsix`);
 const documents = ["--readme-path", "extension/vscode/README.md", "--changelog-path", "extension/vscode/CHANGELOG.md"];
+// What would be searched for secrets comes from the registry, or is committed.
 const options = ["--no-dependencies", "--allow-missing-repository", "--skip-license", "--no-rewrite-relative-links"];
 const vsce = join(ROOT, "node_modules", "@vscode", "vsce", "vsce");
-execFileSync(process.execPath, [vsce, "package", ...options, ...documents, "--out", vsix], {
-  cwd: ROOT,
+execFileSync(process.execPath, [vsce, "package", ...options, "--allow-package-all-secrets", ...documents, "--out", vsix], {
+  cwd: apart,
   stdio: ["ignore", "ignore", "inherit"],
 });
+rmSync(apart, { recursive: true });
 console.log(vsix);

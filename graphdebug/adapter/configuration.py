@@ -25,9 +25,9 @@ debugAdapterPath debugAdapterPython debugLauncherPath debugLauncherPython debugO
 django env envFile flask gevent guiEventLoop host jinja justMyCode linuxAttachPreferLldb listen
 logToFile module name noDebug onTerminate pathMappings port processId processName program purpose
 pyramid python pythonArgs pythonPath qt redirectOutput request restart rules showReturnValue
-steppingResumesAllThreads stopOnEntry subProcess subProcessId endpoint sudo terminalQuoteCharacter type
-variablePresentation internalConsoleOptions postDebugTask preLaunchTask presentation debugServer
-breakpointConfiguration clientOS pathFormat linux osx windows serverReadyAction
+steppingResumesAllThreads stopOnEntry subProcess subProcessId endpoint connectionFile sudo type
+terminalQuoteCharacter variablePresentation internalConsoleOptions postDebugTask preLaunchTask
+presentation debugServer breakpointConfiguration clientOS pathFormat linux osx windows serverReadyAction
 suppressMultipleSessionWarning workspaceFolder maxExceptionStackFrames isOutputRedirected
 debugAdapterExecutable multiProcess waitOnNormalExit waitOnAbnormalExit
 """

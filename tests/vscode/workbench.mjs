@@ -14,7 +14,7 @@ const FLAGS = [
   "--disable-dev-shm-usage",
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
-const PATIENCE = 30_000;
+const PATIENCE = Number(process.env.PATIENCE ?? 30_000);
 
 export async function browser() {
   return chromium.launch({ executablePath: "/usr/bin/chromium", headless: true, args: FLAGS });
@@ -22,10 +22,11 @@ export async function browser() {
 
 export class Workbench {
   /** Open a folder in a window of its own. */
-  static async open(browser, address, folder, { size = { width: 1360, height: 860 }, payload } = {}) {
+  static async open(browser, address, folder, { size = { width: 1440, height: 1160 }, payload, prepare } = {}) {
     const context = await browser.newContext({ viewport: size });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
+    await prepare?.(page);
     const query = new URLSearchParams({ folder });
     if (payload) query.set("payload", JSON.stringify(payload));
     await page.goto(`${address}/?${query}`, { waitUntil: "domcontentloaded" });
@@ -99,6 +100,26 @@ export class Workbench {
     await this.page.locator(".debug-call-stack .stack-frame").first().waitFor();
   }
 
+  /** Wait until the topmost frame is this one: name, file and place, as the Call Stack shows them. */
+  async frame(text, at = 0) {
+    await until(async () => (await this.frames())[at]?.includes(text), PATIENCE, () => `the frame ${text}`);
+  }
+
+  /** Wait until the head of the Call Stack says why the program stands still. */
+  async says(text) {
+    await this.page.locator(".pane-header", { hasText: text }).waitFor();
+  }
+
+  /** Wait for what a decoration writes after a line's own text. */
+  async textAfter(code, pattern) {
+    const line = this.page.locator(".view-line", { hasText: code });
+    const written = () =>
+      line.evaluate((element) =>
+        [...element.querySelectorAll("span")].map((span) => window.getComputedStyle(span, "::after").content).join(" "),
+      );
+    await until(async () => pattern.test(await written()), PATIENCE, () => `${pattern} after ${code}`);
+  }
+
   /** Wait until the topmost frame stands at a line. */
   async standsAt(line) {
     const top = this.page.locator(".debug-call-stack .stack-frame").first();
@@ -107,6 +128,12 @@ export class Workbench {
 
   async frames() {
     return texts(this.page.locator(".debug-call-stack .stack-frame"));
+  }
+
+  /** Wait for a variable, as `name = value`. */
+  async variable(scope, pattern) {
+    const rows = await this.variables(scope);
+    await until(async () => (await texts(rows)).some((text) => pattern.test(text)), PATIENCE, () => `a variable ${pattern}`);
   }
 
   /** Expand a scope of Variables, and give the rows. */
@@ -134,9 +161,42 @@ export class Workbench {
     await this.command(`Debug: Focus on ${name} View`);
   }
 
+  /** Choose from the context menu of something. */
+  async menu(of, item) {
+    await of.click({ button: "right" });
+    await this.page.locator(".monaco-menu .action-item", { hasText: item }).click();
+  }
+
+  async closeTab(name) {
+    const label = this.page.locator(".tab .label-name", { hasText: new RegExp(`^${name}$`) });
+    await label.click({ button: "middle" });
+    await label.waitFor({ state: "detached" });
+  }
+
+  /** Close a part of the sidebar, to make room for others. */
+  async fold(name) {
+    const header = this.page.locator(".pane-header", { hasText: name });
+    if ((await header.getAttribute("aria-expanded")) === "true") await header.click();
+  }
+
+  async stepBack() {
+    await this.page.locator(".codicon-debug-step-back").first().click();
+  }
+
+  /** To the last place on a line with a breakpoint. */
+  async reverse() {
+    await this.page.locator(".codicon-debug-reverse-continue").first().click();
+  }
+
+  async cursorAt(line) {
+    const active = this.page.locator(".line-numbers.active-line-number");
+    await active.filter({ hasText: new RegExp(`^${line}$`) }).first().waitFor();
+  }
+
   async end() {
     await this.page.keyboard.press("Shift+F5");
-    await this.page.locator(".debug-top-stack-frame-line").waitFor({ state: "detached" });
+    await this.page.locator(".debug-top-stack-frame-line").first().waitFor({ state: "detached" });
+    await this.page.locator(".codicon-debug-stop").first().waitFor({ state: "detached" });
   }
 
   async picture(name) {
@@ -147,17 +207,30 @@ export class Workbench {
   }
 }
 
+/** How many colours the canvases of a view show: one or two where nothing is drawn. */
+export async function colours(view) {
+  return view.evaluate((element) => {
+    const found = new Set();
+    for (const canvas of element.shadowRoot.querySelectorAll("canvas")) {
+      if (canvas.width === 0 || canvas.height === 0) continue;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      for (let at = 0; at < data.length; at += 4) found.add(data.slice(at, at + 4).join());
+    }
+    return found.size;
+  });
+}
+
 export async function texts(locator) {
   return (await locator.allInnerTexts()).map((text) => text.replace(/\s+/g, " ").trim());
 }
 
 /** Wait for a condition that nobody announces. */
-export async function until(condition, timeout = PATIENCE) {
+export async function until(condition, timeout = PATIENCE, what = () => String(condition)) {
   const end = Date.now() + timeout;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() > end) throw new Error(`waited ${timeout} ms for ${condition}`);
+    if (Date.now() > end) throw new Error(`waited ${timeout} ms for ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

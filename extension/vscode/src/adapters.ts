@@ -12,6 +12,7 @@ interface Launch {
   debugAdapterPython?: string;
   connect?: { host?: string; port: number | string };
   endpoint?: string | number;
+  connectionFile?: string;
 }
 
 export class Adapters implements vscode.DebugAdapterDescriptorFactory {
@@ -27,15 +28,16 @@ export class Adapters implements vscode.DebugAdapterDescriptorFactory {
 
   async createDebugAdapterDescriptor(session: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor> {
     const { configuration, workspaceFolder } = session;
-    const { request, connect, endpoint, debugAdapterPython, python: program } = configuration as Launch;
+    const { request, connect, endpoint, connectionFile } = configuration as Launch;
+    const { debugAdapterPython, python: program } = configuration as Launch;
     // A child process of the program's comes here too: debugpy names its port.
     if (request === "attach" && connect) {
       return new vscode.DebugAdapterServer(Number(connect.port), connect.host ?? "127.0.0.1");
     }
     const python = await interpreter(workspaceFolder, debugAdapterPython ?? [program].flat()[0]);
-    const words = request === "attach" && endpoint !== undefined ? ["attach", "--adapter"] : ["adapter"];
-    if (configuration.logToFile) words.push("--log-dir", await this.#logDirectory());
-    if (words[0] === "attach") words.push(String(endpoint));
+    const joins = request === "attach" && endpoint !== undefined;
+    const words = joins ? joining(String(endpoint), connectionFile) : ["adapter"];
+    if (configuration.logToFile && !joins) words.push("--log-dir", await this.#logDirectory());
     const { command, args } = this.#command.line(python, ...words);
     this.#output.info(`${session.name}: ${[command, ...args].join(" ")}`);
     return new vscode.DebugAdapterExecutable(command, args);
@@ -46,4 +48,10 @@ export class Adapters implements vscode.DebugAdapterDescriptorFactory {
     this.#output.info(`messages are logged in ${this.#logs.fsPath}`);
     return this.#logs.fsPath;
   }
+}
+
+/** The job has an adapter already; this one passes on what is said. */
+function joining(endpoint: string, connectionFile: string | undefined): string[] {
+  const file = connectionFile === undefined ? [] : ["--connection-file", connectionFile];
+  return ["attach", "--adapter", ...file, endpoint];
 }

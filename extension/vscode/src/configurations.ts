@@ -61,7 +61,7 @@ export class Configurations implements vscode.DebugConfigurationProvider {
     try {
       return given.request === "launch" ? await launched(folder, given) : given;
     } catch (error) {
-      await tell(error);
+      void tell(error); // whoever started it waits for the answer to this, not for the user
       return undefined;
     }
   }

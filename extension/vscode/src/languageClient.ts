@@ -54,6 +54,11 @@ export class Languages {
       const client = new LanguageClient("graphdebug", "graphdebug", this.#command.line(python, "language-server"), {
         documentSelector: [{ language: "python", scheme: "file" }],
         outputChannel: this.#output,
+        middleware: {
+          // At a stop they'd stand beside the inlay hints of the same lines, and say the same.
+          provideInlineValues: (document, range, context, token, next) =>
+            hintsAreShown(document) ? [] : next(document, range, context, token),
+        },
       });
       await client.start();
       this.#client = client;
@@ -63,4 +68,8 @@ export class Languages {
       this.#output.warn(`the language server doesn't run: ${text}`);
     }
   }
+}
+
+function hintsAreShown(document: vscode.TextDocument): boolean {
+  return vscode.workspace.getConfiguration("editor", document).get("inlayHints.enabled") !== "off";
 }

@@ -8,7 +8,7 @@ const BATCH_MS = 30;
 
 /** Options of every webview of ours. */
 export function options(extension: vscode.Uri): vscode.WebviewOptions {
-  return { enableScripts: true, localResourceRoots: [vscode.Uri.joinPath(extension, "build", "vscode")] };
+  return { enableScripts: true, localResourceRoots: [vscode.Uri.joinPath(extension, "build", "vscode", "page")] };
 }
 
 /** Show a view; until what it returns is disposed of, or the webview is. */
@@ -56,11 +56,11 @@ class WebviewPort implements Port {
 }
 
 function html(webview: vscode.Webview, extension: vscode.Uri, view: ViewName, target?: TensorTarget): string {
-  const script = webview.asWebviewUri(vscode.Uri.joinPath(extension, "build", "vscode", "page.js"));
+  const script = webview.asWebviewUri(vscode.Uri.joinPath(extension, "build", "vscode", "page", "page.js"));
   const nonce = randomBytes(16).toString("base64");
   const policy = [
     "default-src 'none'",
-    `script-src 'nonce-${nonce}'`,
+    `script-src 'nonce-${nonce}' ${webview.cspSource}`,
     `style-src ${webview.cspSource} 'nonce-${nonce}'`,
     `img-src ${webview.cspSource} data: blob:`,
     "worker-src blob:",
@@ -75,7 +75,7 @@ function html(webview: vscode.Webview, extension: vscode.Uri, view: ViewName, ta
 </head>
 <body>
 <main data-view="${view}" data-target="${target_}"></main>
-<script nonce="${nonce}" src="${script.toString()}"></script>
+<script type="module" nonce="${nonce}" src="${script.toString()}"></script>
 </body>
 </html>`;
 }

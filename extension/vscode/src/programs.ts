@@ -9,10 +9,12 @@ import { interpreter } from "./interpreter";
 const run = promisify(execFile);
 const PS_MS = 20_000;
 
+/** A line of `graphdebug ps --json`, as far as it's shown. */
 interface Program {
   pid: number;
-  name: string;
-  detail: string;
+  program: string;
+  endpoint: string;
+  ranks: { ended?: boolean; steps?: number }[];
 }
 
 export class Programs {
@@ -26,7 +28,12 @@ export class Programs {
   async pick(): Promise<string | undefined> {
     const typed = { label: "$(edit) Type where it listens...", description: "HOST:PORT, unix:PATH, ssh://HOST" };
     const items = this.#list().then((programs) => [
-      ...programs.map(({ pid, name, detail }) => ({ label: name, description: String(pid), detail, pid })),
+      ...programs.map(({ pid, program, endpoint, ranks }) => ({
+        label: program,
+        description: `process ${pid}, ${count(ranks.filter(({ ended }) => !ended).length, "rank")}`,
+        detail: endpoint,
+        pid,
+      })),
       { ...typed, pid: undefined },
     ]);
     const chosen = await vscode.window.showQuickPick(items, {
@@ -44,6 +51,11 @@ export class Programs {
     const python = await interpreter(vscode.workspace.workspaceFolders?.[0]);
     const { command, args } = this.#command.line(python, "ps", "--json");
     const { stdout } = await run(command, args, { timeout: PS_MS });
-    return JSON.parse(stdout) as Program[];
+    const lines = stdout.split("\n").filter((line) => line.trim() !== "");
+    return lines.map((line) => JSON.parse(line) as Program);
   }
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

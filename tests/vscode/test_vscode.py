@@ -1,0 +1,125 @@
+"""The extension in real VS Code: installed from its ``.vsix``, in a browser, and in its extension host."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.code_server import ROOT, CodeServer, drive, folder, install, package
+from support.sandbox import Sandbox
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.one_python, pytest.mark.timeout(400)]
+
+HERE = Path(__file__).parent
+PROGRAMS = (
+    "child.py",
+    "nan_stops.py",
+    "parent.py",
+    "report.py",
+    "seed_tensorflow.py",
+    "seed_torch.py",
+    "static_functions.py",
+    "torch_mlp.py",
+    "torch_training.py",
+    "values.py",
+)
+IN_THE_HOST = (
+    "the manifest's commands are there, and the language server's",
+    "the language server says where breakpoints are bound to the boundary, and adds a configuration",
+    "a Python with nothing installed is enough, and the program sees nothing of ours",
+    "an interpreter that is too old, or can't be run, is named, and nothing starts",
+    "the setting's interpreter is taken before the folder's, and the configuration's before both",
+    "the program gets the folder's Python, the environment file's variables, and a log where asked for",
+    "a child process is a session of its own, under its parent's",
+)
+
+
+IN_THE_WINDOW = (
+    "a click in the gutter and F5 stop a program without a launch.json",
+    "Variables show dtype, shape and device first",
+    "step over moves",
+    "a stop in backward stands on the forward line",
+    "Steps fill as the program goes on",
+    "inlay hints show what each line made in the last step, once",
+    "Nodes fill, and a click on one goes to its line",
+    "Graph fills, and marks the node of the line",
+    "a tensor opens from Variables as grid, heat map and histogram",
+    "and is read again at the next stop",
+    "step back walks the record",
+    "a TensorFlow breakpoint says boundary before the program runs",
+    "and stops there, when the graph has run",
+    "step back walks the graph's record, iteration by iteration",
+    "the NaN filter in Breakpoints stops where the first one is made",
+    "nothing is thrown in the page",
+)
+
+
+@pytest.fixture(scope="module")
+def vsix() -> Path:
+    """The extension, packaged."""
+    install()
+    return package()
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    """Where the server and all that it starts lives."""
+    found = Sandbox()
+    yield found
+    leaks = found.leaks()
+    found.remove()
+    if leaks:
+        pytest.fail("left behind:\n" + "\n".join(leaks), pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def server(vsix: Path, box: Sandbox) -> Iterator[CodeServer]:
+    """A server with the extension in an empty profile."""
+    bare = box.root / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    environment = {**box.environment, "BARE_PYTHON": str(bare / "bin" / "python")}
+    profile = box.root / "profile"
+    found = CodeServer(profile, {**environment, "PROFILE": str(profile)})
+    found.install(vsix)
+    found.start("--vscode-option", "enable-smoke-test-driver")
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def in_the_window(server: CodeServer, box: Sandbox) -> dict[str, str]:
+    """What the checks in the window found."""
+    opened = folder(box.root / "window", *PROGRAMS)
+    script = HERE / "window.mjs"
+    return drive(script, {"CODE_SERVER": server.address, "FOLDER": str(opened)}, seconds=200)
+
+
+@pytest.fixture(scope="module")
+def in_the_host(server: CodeServer, box: Sandbox) -> dict[str, str]:
+    """What the checks in the extension host found."""
+    opened = folder(box.root / "host", *PROGRAMS)
+    return drive(
+        HERE / "host.mjs",
+        {"CODE_SERVER": server.address, "FOLDER": str(opened), "CHECKOUT": str(ROOT)},
+        seconds=180,
+    )
+
+
+@pytest.mark.parametrize("check", IN_THE_WINDOW)
+def test_in_the_window(in_the_window: dict[str, str], check: str) -> None:
+    assert in_the_window.get(check, "didn't run") == ""
+
+
+@pytest.mark.parametrize("check", IN_THE_HOST)
+def test_in_the_extension_host(in_the_host: dict[str, str], check: str) -> None:
+    assert in_the_host.get(check, "didn't run") == ""
+
+
+def test_all_checks_are_named_here(
+    in_the_window: dict[str, str], in_the_host: dict[str, str]
+) -> None:
+    assert list(in_the_window) == list(IN_THE_WINDOW)
+    assert list(in_the_host) == list(IN_THE_HOST)

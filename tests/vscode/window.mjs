@@ -1,0 +1,179 @@
+// What people do in VS Code's window: clicks and keys, and what they then see. Prints a line for each check.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { browser, colours, until, Workbench } from "./workbench.mjs";
+
+const { CODE_SERVER, FOLDER } = process.env;
+
+/** Line of a file, from 1, that is marked `# @name`. */
+function line(file, name) {
+  const lines = readFileSync(join(FOLDER, file), "utf8").split("\n");
+  return lines.findIndex((one) => one.includes(`# @${name}`)) + 1;
+}
+
+const checks = {
+  async "a click in the gutter and F5 stop a program without a launch.json"(window) {
+    await window.openFile("torch_mlp.py");
+    await window.breakpoint(line("torch_mlp.py", "drop"));
+    await window.debug();
+    await window.standsAt(line("torch_mlp.py", "drop"));
+    await window.fold("Watch");
+  },
+
+  async "Variables show dtype, shape and device first"(window) {
+    await window.variable("Locals", /^x = float32 \(16, 32\) cpu/);
+    await window.variable("Locals", /^self = MLP: 4 children, 901 parameters/);
+  },
+
+  async "step over moves"(window) {
+    await window.page.keyboard.press("F10");
+    await window.standsAt(line("torch_mlp.py", "last"));
+  },
+
+  async "a stop in backward stands on the forward line"(window) {
+    await window.page.keyboard.press("F5");
+    await window.frame(`MulBackward0 torch_mlp.py ${line("torch_mlp.py", "drop")}:1`);
+    await window.frame(`main torch_mlp.py ${line("torch_mlp.py", "backward")}:1`, 1);
+    await window.variable("Locals", /^grad_outputs = /);
+    await window.picture("backward");
+  },
+
+  async "Steps fill as the program goes on"(window) {
+    await window.focusView("Steps");
+    const steps = await window.view("steps");
+    for (const step of [0, 1]) {
+      await window.page.keyboard.press("F5");
+      await window.frame(`forward torch_mlp.py ${line("torch_mlp.py", "drop")}:1`);
+      await steps.getByRole("row", { name: new RegExp(`^Step ${step}, SGD\\.step`) }).waitFor();
+      if (step === 1) break;
+      await window.page.keyboard.press("F5");
+      await window.frame(`MulBackward0 torch_mlp.py ${line("torch_mlp.py", "drop")}:1`);
+    }
+  },
+
+  async "inlay hints show what each line made in the last step, once"(window) {
+    const shown = window.page.locator(".view-line", { hasText: "self.first(x)" });
+    await shown.filter({ hasText: "float32 (16, 32) cpu" }).waitFor();
+    assert.equal((await shown.innerText()).match(/float32/g).length, 1);
+  },
+
+  async "Nodes fill, and a click on one goes to its line"(window) {
+    await window.focusView("Nodes");
+    const nodes = await window.view("nodes");
+    const row = nodes.getByRole("row", { name: /linear/i }).first();
+    await row.waitFor();
+    await row.dblclick();
+    await window.cursorAt(line("torch_mlp.py", "first"));
+    await window.picture("steps");
+  },
+
+  async "Graph fills, and marks the node of the line"(window) {
+    await window.command("graphdebug: Show Graph of the Step");
+    const graph = await window.view("graph");
+    await graph.getByLabel(/^Graph of \d\d nodes/).waitFor();
+    await until(async () => (await colours(graph)) > 5, undefined, () => "the graph to be drawn");
+    await window.picture("graph");
+    await window.page.keyboard.press("Control+F4");
+  },
+
+  async "a tensor opens from Variables as grid, heat map and histogram"(window) {
+    await window.menu((await window.variables("Locals")).filter({ hasText: /^\s*x\s*=/ }).first(), "View Tensor");
+    const tensor = await window.view("tensor");
+    await tensor.getByRole("grid", { name: "Elements of x" }).getByRole("gridcell").nth(20).waitFor();
+    await tensor.getByText("float32 (16, 32) cpu").first().waitFor();
+    await window.picture("tensor");
+    for (const kind of ["Heat map", "Histogram"]) {
+      await tensor.getByRole("tab", { name: kind }).click();
+      await until(async () => (await colours(tensor)) > 2, undefined, () => `the ${kind} to be drawn`);
+      await window.picture(`tensor-${kind.split(" ")[0].toLowerCase()}`);
+    }
+  },
+
+  async "and is read again at the next stop"(window) {
+    const tensor = await window.view("tensor");
+    const mean = async () => (await tensor.locator(".statistics").innerText()).replace(/\s+/g, " ");
+    const before = await mean();
+    await window.page.locator(".codicon-debug-continue").first().click();
+    await window.frame("MulBackward0");
+    await window.page.locator(".codicon-debug-continue").first().click();
+    await window.frame("forward torch_mlp.py");
+    await until(async () => (await mean()) !== before, undefined, () => "other statistics");
+    await window.closeTab("x");
+  },
+
+  async "step back walks the record"(window) {
+    await window.stepBack();
+    const top = window.page.locator(".debug-call-stack .stack-frame").first();
+    await top.filter({ hasText: /step \d/ }).waitFor();
+    await window.stepBack();
+    await window.page.keyboard.press("Shift+F11");
+    await window.standsAt(line("torch_mlp.py", "drop"));
+    await window.end();
+  },
+
+  async "a TensorFlow breakpoint says boundary before the program runs"(window) {
+    await window.openFile("seed_tensorflow.py");
+    await window.breakpoint(line("seed_tensorflow.py", "add"));
+    await window.textAfter("tf.add(first_counter, 2)", /boundary: builds nodes of the static graph/);
+    await window.page.locator(".glyph-margin-widgets .cgmr[class*=ced-]").waitFor();
+    await window.picture("boundary-before");
+  },
+
+  async "and stops there, when the graph has run"(window) {
+    await window.debug();
+    await window.says("Building graph");
+    await window.standsAt(line("seed_tensorflow.py", "add"));
+    await window.page.keyboard.press("F5");
+    await window.standsAt(line("seed_tensorflow.py", "run"));
+    await window.says("Graph boundary");
+    await window.textAfter("tf.add(first_counter, 2)", /boundary: the nodes that this line builds run inside/);
+    await window.picture("boundary");
+  },
+
+  async "step back walks the graph's record, iteration by iteration"(window) {
+    await window.stepBack();
+    await window.says("Graph replay");
+    for (const value of [20, 18]) {
+      await window.reverse();
+      await window.variable("Outputs", new RegExp(`^first_counter = int32 \\(\\) /device:CPU:0 ${value}$`));
+    }
+    await window.cursorAt(line("seed_tensorflow.py", "add"));
+    await window.picture("record");
+    await window.end();
+  },
+
+  async "the NaN filter in Breakpoints stops where the first one is made"(window) {
+    await window.openFile("nan_stops.py");
+    const filter = window.page.locator(".debug-breakpoints .monaco-list-row", { hasText: "NaN and Inf" });
+    await filter.locator("input[type=checkbox], .monaco-custom-toggle").first().click();
+    await window.debug();
+    await window.standsAt(line("nan_stops.py", "forward"));
+    await window.page.locator(".zone-widget.exception-widget, .exception-widget", { hasText: /Inf|inf/ }).waitFor();
+    await window.picture("nan");
+    await filter.locator("input[type=checkbox], .monaco-custom-toggle").first().click();
+    await window.end();
+  },
+};
+
+const only = process.env.ONLY?.split(",").map(Number);
+const chromium = await browser();
+const window = await Workbench.open(chromium, CODE_SERVER, FOLDER);
+try {
+  for (const [at, [name, check]] of Object.entries(checks).entries()) {
+    if (only && !only.includes(at)) continue;
+    const began = Date.now();
+    try {
+      await check(window);
+      console.log(`ok ${name} (${Date.now() - began} ms)`);
+    } catch (error) {
+      await window.picture(`failed-${at}`);
+      console.log(`not ok ${name}: ${error.stack}`);
+      if (process.env.FAIL_FAST) break;
+    }
+  }
+  const complaints = window.errors.length ? `not ok nothing is thrown in the page: ${window.errors.join("\n")}` : "ok nothing is thrown in the page (0 ms)";
+  console.log(complaints);
+} finally {
+  await chromium.close();
+}
