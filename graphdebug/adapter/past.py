@@ -6,7 +6,7 @@ thread stands in now are not those that ran it. Used by ``replay``; ``stops`` te
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from graphdebug.adapter.walks import Walk, label, new_id
 from graphdebug.observation.runtimes import Runtime, Runtimes
 from graphdebug.observation.steps import Steps
 from graphdebug.protocol import runtime as messages
+from graphdebug.protocol.dap import StoppedPlace
 from graphdebug.protocol.model import Node, Source
 from graphdebug.protocol.wire import from_wire
 
@@ -40,7 +41,20 @@ class PastWalk(Walk):
 
     runtime: Runtime | None = None
     """The process."""
+    own: Sequence[int | None] = ()
+    """Of each index of the record: the one that the node has in its step; None in one that is open."""
     ahead: ClassVar[bool] = False
+
+    def place(self) -> StoppedPlace | None:
+        """What it is about."""
+        node = None if self.position is None else self.nodes[self.position]
+        at = None if node is None else self.own[node.index]
+        return None if node is None or at is None else StoppedPlace(node.step, at)
+
+    def index_in(self, step: int, node: int) -> int | None:
+        """The index, in the record, of a node of a step."""
+        found = (item.index for item in self.nodes if item.step == step)
+        return next((index for index in found if self.own[index] == node), None)
 
     async def leave(self) -> None:
         """The thread has gone on: the process can forget the record."""
@@ -146,19 +160,26 @@ class LiveStops:
             return published.error or NOTHING
         past = from_wire(messages.Past, published.result)
         runtime = self._runtimes.of_process(past.pid)
-        nodes = [] if runtime is None else self._nodes(runtime, past)
+        own: list[int | None] = []
+        nodes = [] if runtime is None else self._nodes(runtime, past, own)
         walked = [node for node in nodes if wanted(node)]
         if runtime is None or not walked:
             return NOTHING
-        return _walk(body, frames[0], runtime, past.boundary, walked)
+        walk = _walk(body, frames[0], runtime, past.boundary, walked)
+        walk.own = own
+        return walk
 
-    def _nodes(self, runtime: Runtime, past: messages.Past) -> list[Node]:
-        """All nodes of the record, numbered throughout, with the client's number of their step."""
+    def _nodes(self, runtime: Runtime, past: messages.Past, own: list[int | None]) -> list[Node]:
+        """All nodes of the record, numbered throughout, with the client's number of their step.
+
+        ``own`` gets what they are numbered in there.
+        """
         nodes: list[Node] = []
         for part in past.steps:
-            step = None if part.step is None else self._steps.place(runtime.number, part.step)
-            step = len(self._steps) if step is None else step
+            place = None if part.step is None else self._steps.place(runtime.number, part.step)
+            step = len(self._steps) if place is None else place
             for node in self._steps.description(runtime.number, part.graph)[part.skipped :]:
+                own.append(None if place is None else node.index)
                 nodes.append(replace(node, index=len(nodes), step=step))
         return nodes
 

@@ -15,7 +15,7 @@ from typing import Any
 from graphdebug.adapter.past import LiveStops, PastWalk
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.session import PASS, Passed, Session
-from graphdebug.adapter.walks import FIRST_FRAME, Walk
+from graphdebug.adapter.walks import FIRST_FRAME, Walk, kept
 from graphdebug.observation.answers import paged
 from graphdebug.observation.breakpoints import Breakpoints
 from graphdebug.protocol.model import Node
@@ -298,15 +298,18 @@ class Replay:
         return asked
 
     def graphdebugTensor_request(self, request: Message) -> Any:
-        """A tensor at a place."""
+        """A tensor at a place, or of a record that a thread can walk through from where it stands."""
         arguments = request.get("arguments") or {}
         frame, expression = arguments.get("frameId"), arguments.get("expression")
-        if not isinstance(frame, int) or frame < FIRST_FRAME or not isinstance(expression, str):
-            return PASS
-        found = self._place(frame)
+        found = kept(self._walks.values(), arguments)
+        if isinstance(frame, int) and frame >= FIRST_FRAME and isinstance(expression, str):
+            place = self._place(frame)
+            if place is None:
+                return self._session.fail(request, GONE)
+            found = *place, expression
         if found is None:
-            return self._session.fail(request, GONE)
-        asked = self._expression(*found, expression)
+            return PASS
+        asked = self._expression(*found)
         there = {**arguments, "frameId": found[0].frame, "expression": asked}
         return self._records.graphdebugTensor_request({**request, "arguments": there})
 

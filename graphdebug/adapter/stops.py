@@ -19,13 +19,14 @@ from graphdebug.adapter.turns import Boundary, Turns
 from graphdebug.observation.breakpoints import Bound, Breakpoints
 from graphdebug.observation.runtimes import Runtime, Runtimes, same_path
 from graphdebug.observation.steps import Steps, UnknownStep
-from graphdebug.protocol.dap import GraphdebugNodesArguments
+from graphdebug.protocol.dap import GraphdebugNodesArguments, StoppedPlace
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import (
     BoundaryEvent,
     FlushArguments,
     LeftArguments,
 )
+from graphdebug.protocol.wire import to_wire
 from graphdebug.transport.framing import Message
 
 LOOK_UP_SECONDS = 1.0
@@ -227,6 +228,7 @@ class Stops:
             hitBreakpointIds=[*hit, *event.hit],
         )
         if self.replay is not None and step is not None:
+            body["graphdebug"] = to_wire(StoppedPlace(step))
             nodes = self._steps.nodes(GraphdebugNodesArguments(step), same_path)
             self.replay.arrived(body, top["id"], event, step, nodes)
 

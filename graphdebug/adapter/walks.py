@@ -6,12 +6,14 @@ Used by ``replay`` alone; asks nobody.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from graphdebug.protocol.dap import StoppedPlace
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import BoundaryEvent
+from graphdebug.protocol.wire import to_wire
 
 FIRST_FRAME = 1 << 30
 """The first frame id of ours; debugpy counts from 1."""
@@ -107,12 +109,24 @@ class Walk:
             "column": 1,
         }
 
+    def place(self) -> StoppedPlace | None:
+        """What it is about; None where the client can't know of the step yet."""
+        at = None if self.position is None else self.nodes[self.position].index
+        return StoppedPlace(self.step, at)
+
+    def index_in(self, step: int, node: int) -> int | None:
+        """The index, in the record, of a node of a step; None where it isn't in this one."""
+        found = step == self.step and any(item.index == node for item in self.nodes)
+        return node if found else None
+
     def body(self, reason: str, breakpoints: Callable[[str, int], list[int]]) -> dict[str, Any]:
         """The body of the ``stopped`` event of this place."""
         shared = {
             "threadId": self.thread,
             "allThreadsStopped": self.stopped.get("allThreadsStopped", True),
         }
+        if (place := self.place()) is not None:
+            shared["graphdebug"] = to_wire(place)
         if self.position is None:
             text = f"back from the record: {self.event.text}"
             title = self.stopped.get("description", "Graph boundary")
@@ -135,6 +149,16 @@ class Walk:
             **({"hitBreakpointIds": ids} if ids and reason == "breakpoint" else {}),
             **shared,
         }
+
+
+def kept(walks: Iterable[Walk], arguments: dict[str, Any]) -> tuple[Walk, int, str] | None:
+    """The place that ``graphdebugTensor`` means by step and node, and what the tensor is called there."""
+    step, node, given = (arguments.get(name) for name in ("step", "node", "input"))
+    if not isinstance(step, int) or not isinstance(node, int):
+        return None
+    name = f"outputs[{arguments.get('output') or 0}]" if given is None else f"inputs[{given}]"
+    found = ((walk, walk.index_in(step, node)) for walk in walks)
+    return next(((walk, index, name) for walk, index in found if index is not None), None)
 
 
 def label(node: Node) -> str:

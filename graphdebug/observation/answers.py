@@ -86,12 +86,14 @@ class Answers:
 
     def _recorded_tensor(self, wanted: dap.GraphdebugTensorArguments) -> Any:
         if wanted.step is None or wanted.node is None:
-            raise Refused("a recorded tensor is named by step, node and output")
+            raise Refused("a recorded tensor is named by step, node, and output or input")
         node = self._steps.node(wanted.step, wanted.node)
-        output = wanted.output or 0
-        if not 0 <= output < len(node.outputs):
-            raise Refused(f"the node has {len(node.outputs)} outputs")
-        tensor = node.outputs[output]
+        name, side, at = "outputs", node.outputs, wanted.output or 0
+        if wanted.input is not None:
+            name, side, at = "inputs", node.inputs, wanted.input
+        if not 0 <= at < len(side):
+            raise Refused(f"the node has {len(side)} {name}")
+        tensor = side[at]
         if tensor.value is None and wanted.mode == "values":
             raise Refused(
                 'the value was not captured; "capture": "values" keeps those of at most 16 elements'

@@ -218,7 +218,7 @@ class GraphdebugNodeResponse:
 
 @dataclass(frozen=True)
 class GraphdebugTensorArguments:
-    """``graphdebugTensor``: a tensor of a stopped frame, or a recorded output of a node."""
+    """``graphdebugTensor``: a tensor of a stopped frame, or a recorded one that a node took or made."""
 
     mode: TensorMode = "summary"
     """What to compute; on the tensor's own device, and only that travels."""
@@ -227,11 +227,13 @@ class GraphdebugTensorArguments:
     expression: str | None = None
     """An expression whose value is a tensor."""
     step: int | None = None
-    """With ``node`` and ``output``: a recorded output."""
+    """With ``node``, and ``output`` or ``input``: a recorded tensor."""
     node: int | None = None
     """Index of the node within the step."""
     output: int | None = None
     """Index of the output of the node."""
+    input: int | None = None
+    """Index of the input of the node."""
     slice: str | None = None
     """What stands between the brackets in ``tensor[...]``, such as ``0, :, 2:4``."""
 
@@ -280,6 +282,16 @@ class GraphdebugTensorResponse:
     """With mode ``values``: nested numbers; NaN and Inf as the strings "nan", "inf", "-inf"."""
     histogram: TensorHistogram | None = None
     """With mode ``histogram``."""
+
+
+@dataclass(frozen=True)
+class StoppedPlace:
+    """The field ``graphdebug`` of a ``stopped`` event: the recorded place that it is about."""
+
+    step: int
+    """Index of the step."""
+    node: int | None = None
+    """Index of the node within the step; None at the end of the run."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from graphdebug.runtime.link import Link, NoLink
 from graphdebug.runtime.node_breakpoints import NodeBreakpoints
 from graphdebug.runtime.node_stops import NodeStops
 from graphdebug.runtime.recorder import Recorder, rank, world_size
-from graphdebug.runtime.replays import Replays
+from graphdebug.runtime.replays import Missing, Replays
 from graphdebug.runtime.stops import Stops
 from graphdebug.runtime.untraced import untraced
 
@@ -420,6 +420,7 @@ def inspect(key: str, value: Any, mode: str, index: str | None) -> None:
             if backend.owns(value):
                 runtime.publish(key, backend.inspect(value, mode, index))
                 return
-        runtime.publish(key, error=f"not a tensor but a {type(value).__name__}")
+        kind = f"not a tensor but a {type(value).__name__}"
+        runtime.publish(key, error=value.text if isinstance(value, Missing) else kind)
     except Exception as error:
         runtime.publish(key, error=str(error) or type(error).__name__)

@@ -64,6 +64,8 @@ def test_the_last_steps_and_on_again(start: Start, graphdebug_adapter: str) -> N
     nodes = recorded(session, [1, 2, 3])
     assert {node["phase"] for node in nodes} == {"forward", "backward", "optimizer"}
     walked = list(zip(walk(session, "stepBack", len(nodes)), reversed(nodes), strict=True))
+    told = [stop["graphdebug"] for stop in session.transcript.events("stopped")[-len(nodes) :]]
+    assert told == [{"step": node["step"], "node": node["index"]} for node in reversed(nodes)]
     for frame, node in walked[:-1]:
         assert (frame["name"], frame["line"]) == (name_of(node), node["source"]["line"])
     for node, frame in zip(nodes[1:], walk(session, "next", len(nodes) - 1), strict=True):

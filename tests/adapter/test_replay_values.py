@@ -182,6 +182,23 @@ def test_a_tensor_is_inspected_where_it_was(at: Any) -> None:
     assert len(answer["values"]) == 3
 
 
+def test_a_tensor_is_inspected_by_its_node(at: Any) -> None:
+    session = at("counted", "AssignAdd")
+    place = session.transcript.events("stopped")[-1]["graphdebug"]
+    assert "no value, since it is a resource" in session.refused(
+        "graphdebugTensor", **place, input=0
+    )
+    session = at("wide", "MatMul")
+    place = session.transcript.events("stopped")[-1]["graphdebug"]
+    node = session.request("graphdebugNode", **place)["node"]
+    assert node["opType"].endswith("MatMul") and node["source"]["line"] == line(STATE, "wide")
+    answer = session.request("graphdebugTensor", **place, output=0)
+    assert answer["tensor"]["shape"] == [200, 4000]
+    assert answer["summary"]["elements"] == 800000
+    asked = {**place, "input": 0, "mode": "values", "slice": "0, :2"}
+    assert len(session.request("graphdebugTensor", **asked)["values"]) == 2
+
+
 def test_what_was_too_large_is_said(at: Any) -> None:
     """Beyond the breakpoints' lines, outputs of more than 16 KiB are left where they were."""
     session = at("tall", "random_normal_1/Random")

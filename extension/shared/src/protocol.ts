@@ -412,7 +412,9 @@ export interface GraphdebugNodeResponse {
   node: Node;
 }
 
-/** `graphdebugTensor`: a tensor of a stopped frame, or a recorded output of a node. */
+/**
+ * `graphdebugTensor`: a tensor of a stopped frame, or a recorded one that a node took or made.
+ */
 export interface GraphdebugTensorArguments {
   /**
    * What to compute; on the tensor's own device, and only that travels.
@@ -423,12 +425,14 @@ export interface GraphdebugTensorArguments {
   frameId?: number;
   /** An expression whose value is a tensor. */
   expression?: string;
-  /** With `node` and `output`: a recorded output. */
+  /** With `node`, and `output` or `input`: a recorded tensor. */
   step?: number;
   /** Index of the node within the step. */
   node?: number;
   /** Index of the output of the node. */
   output?: number;
+  /** Index of the input of the node. */
+  input?: number;
   /** What stands between the brackets in `tensor[...]`, such as `0, :, 2:4`. */
   slice?: string;
 }
@@ -480,6 +484,14 @@ export interface GraphdebugTensorResponse {
   values?: unknown;
   /** With mode `histogram`. */
   histogram?: TensorHistogram;
+}
+
+/** The field `graphdebug` of a `stopped` event: the recorded place that it is about. */
+export interface StoppedPlace {
+  /** Index of the step. */
+  step: number;
+  /** Index of the node within the step; None at the end of the run. */
+  node?: number;
 }
 
 /** `graphdebugState` takes nothing. */

@@ -105,6 +105,14 @@ new PerformanceObserver((list) => blocks.push(...list.getEntries().map(({ durati
 
 window.views = {
   host,
+  /** Learn where the program stands. */
+  async standing() {
+    const [{ id: threadId }] = (await host.request("threads", {})).threads;
+    const [frame] = (await host.request("stackTrace", { threadId })).stackFrames;
+    const source = { path: frame.source.path, line: frame.line };
+    host.stop = { threadId, frameId: frame.id, reason: "breakpoint", source };
+  },
+  continue: () => host.request("continue", { threadId: host.stop.threadId }),
   blocks,
   titles: VIEW_TITLES,
   /** Show these views beside each other, each `width` wide. */

@@ -11,6 +11,7 @@ import type {
 } from "../protocol";
 import { extent, fitted, planeOf, planeSlice, rowsOf, sliceOf } from "./layout";
 import type { Element, Plane, Range } from "./layout";
+import { part as partOf, summed } from "./nested";
 
 /** Elements of a tile: few enough for one answer. */
 export const TILE_ROWS = 64;
@@ -42,6 +43,8 @@ export class TensorModel {
   readonly #wanted = new Map<string, [number, number]>();
   #readAt: Stop | undefined;
   #moved = false;
+  /** All there is of a tensor that was captured with its step. */
+  #all: GraphdebugTensorResponse | undefined;
   #working = false;
   #counted = "";
 
@@ -99,11 +102,18 @@ export class TensorModel {
 
   /** Read it again. */
   async refresh(): Promise<void> {
-    if (this.target === undefined) return;
+    const { target } = this;
+    if (target === undefined) return;
     const version = ++this.version;
     const stop = this.#host.stop;
     try {
-      const found = await this.#ask({ mode: "summary" });
+      this.#all = undefined;
+      let found = await this.#ask({ mode: "summary" });
+      if (found.summary === undefined && target.kind !== "expression") {
+        // One that was captured with its step: all of its few elements come at once.
+        this.#all = await this.#ask({ mode: "values" });
+        found = { ...found, summary: summed(this.#all.values) };
+      }
       if (version !== this.version) return;
       this.error = undefined;
       this.#readAt = stop;
@@ -224,6 +234,9 @@ export class TensorModel {
       }
       const { expression } = target;
       return this.#host.request("graphdebugTensor", { ...wanted, frameId, expression });
+    }
+    if (this.#all !== undefined && wanted.mode === "values") {
+      return Promise.resolve({ ...this.#all, values: partOf(this.#all.values, wanted.slice ?? "") });
     }
     const { step, node } = target;
     const which = target.kind === "output" ? { output: target.output } : { input: target.input };

@@ -40,7 +40,9 @@ export function Histogram({ model }: { model: TensorModel }): JSX.Element {
           <input type="checkbox" checked={logarithmic} onChange={() => setLogarithmic(!logarithmic)} /> logarithmic
         </label>
         <span class="grow" />
-        <span class="muted">{grouped(finite)} finite elements</span>
+        <span class="muted">
+          {histogram === undefined ? "no histogram of so few elements" : `${grouped(finite)} finite elements`}
+        </span>
       </div>
       <div
         class="frame"
