@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     words = list(sys.argv[1:] if arguments is None else arguments)
     # A command's own imports are worth saving when another one runs: the adapter starts cold.
-    wanted = [name for name in COMMANDS if name in words[:1]] or list(COMMANDS)
+    wanted = [name for name in (*COMMANDS, "hub") if name in words[:1]] or list(COMMANDS)
     for name in wanted:
         import_module(f"graphdebug.commands.{name.replace('-', '_')}").add(subparsers)
     parsed = parser.parse_args(words)

@@ -31,6 +31,7 @@ class Hub:
         self._job = job
         self._log = log
         self._session: RunningSession | None = None
+        self._pid = 0
         self._editor: hub.JobClient | None = None
         job.observers.questions[hub.JOB] = self._describe
 
@@ -39,12 +40,15 @@ class Hub:
         session: RunningSession,
         addresses: Sequence[Address] = (),
         tls: tuple[ssl.SSLContext, str] | None = None,
+        pid: int | None = None,
     ) -> RunningSession:
         """Let them come: at a socket of this user's own, and at ``addresses``.
 
         Those that other machines can reach need ``tls``: what listens, and its certificate's
-        fingerprint. Returns how the job is found, which is published. Raises OSError.
+        fingerprint. ``pid`` is the program's process, where the session's is another. Returns how
+        the job is found, which is published. Raises OSError.
         """
+        self._pid = pid or session.pid
         self._session, door = await self._job.open(
             replace(session, attachable=True), {hub.DEBUG: self._serve_editor}, self._log
         )
@@ -103,7 +107,7 @@ class Hub:
             to_wire(
                 hub.JobResponse(
                     self._session.program,
-                    self._session.pid,
+                    self._pid,
                     self._session.started,
                     tuple(ranks),
                     (*editors, *observers),
@@ -124,9 +128,3 @@ def _rank(runtime: Runtime) -> hub.JobRank:
         hello.world_size > 0,
         not runtime.here,
     )
-
-
-def described(session: RunningSession) -> str:
-    """One line on how to attach."""
-    places = [f"graphdebug attach {session.pid}", *session.addresses]
-    return " · ".join(places)

@@ -70,12 +70,16 @@ class Listening:
             arguments.parser.error(f"--listen: {error}")
         return cls(address, arguments.tls_cert, arguments.tls_key, arguments.wait_for_client)
 
-    async def open(self, job: Job, session: RunningSession) -> RunningSession:
-        """Let clients come, and say how. Raises OSError."""
+    async def open(self, job: Job, session: RunningSession, quiet: bool = False) -> RunningSession:
+        """Let clients come and say how, unless it is for a process that made itself attachable.
+
+        Raises OSError.
+        """
         addresses = [self.address] if self.address is not None else []
-        opened = await Hub(job, complain).open(session, addresses, self._tls())
-        ways = " · ".join([f"graphdebug attach {opened.pid}", *opened.addresses])
-        complain(f"attachable: {ways}")
+        opened = await Hub(job, complain).open(session, addresses, self._tls(), pid)
+        if pid is None:
+            ways = " · ".join([f"graphdebug attach {opened.pid}", *opened.addresses])
+            complain(f"attachable: {ways}")
         return opened
 
     def _tls(self) -> tuple[ssl.SSLContext, str] | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -121,12 +121,17 @@ class Job(Observer):
         """Observers came or went: record as much as the one who wants most."""
         wanted = [item.capture for item in self.observers.asking.values() if item.capture]
         most = max((self.unattended.capture, *wanted), key=CAPTURES.index)
+        if wanted:
+            self._start(self.go())
         if most != self._capture:
             self._capture = most
             if self.debugging is None:
-                task = asyncio.ensure_future(self.configure())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._start(self.configure())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def configure(self) -> None:
         """Tell the runtimes that are here what they are told when they come."""

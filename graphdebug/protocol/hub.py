@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphdebug.protocol.model import Rank
-from graphdebug.protocol.runtime import Memory
+from graphdebug.protocol.runtime import Invitation, Memory
 
 DEBUG = "graphdebugDebug"
 """The request that an editor's side begins with."""
@@ -108,3 +108,29 @@ class JobResponse:
     """In order of rank."""
     clients: tuple[JobClient, ...]
     """Those who are here."""
+
+
+@dataclass(frozen=True)
+class HubArguments:
+    """What ``graphdebug hub`` is told on its stdin."""
+
+    address: str
+    """Where to listen besides the socket of the user's own; empty for nowhere."""
+    pid: int
+    """The process that it is for."""
+    program: str
+    """What that runs, for a person to read."""
+    cwd: str
+    """Where it was started."""
+    started: float
+    """When; seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class HubResponse:
+    """What it answers on its stdout."""
+
+    invitation: Invitation
+    """How the process, and those that it starts, come to it."""
+    endpoint: str
+    """Where clients come: the address that was asked for, else the socket."""

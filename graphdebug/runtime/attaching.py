@@ -33,6 +33,11 @@ class Attaching:
         """Until a client has come, or nobody can come any more."""
         self._came.wait()
 
+    def wait_if_asked(self) -> None:
+        """The same, where the invitation asks for it."""
+        if self._invitation.wait:
+            self.wait_for_client()
+
     def go(self) -> None:
         """A client has come."""
         self._came.set()

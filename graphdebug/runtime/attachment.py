@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import socket
 import sys
@@ -30,6 +31,11 @@ def bring_in(link: socket.socket, ours: str, theirs: str) -> None:
     ``ours`` is the token that it shows, ``theirs`` the one that it wants to be shown. No child process
     is debugged: pydevd would put the tokens on its command line.
     """
+    with _quickly():
+        _bring_in(link, ours, theirs)
+
+
+def _bring_in(link: socket.socket, ours: str, theirs: str) -> None:
     if "debugpy.server.api" not in sys.modules:
         _import_quietly()
     import debugpy
@@ -122,5 +128,19 @@ def _import_quietly() -> None:
     """pydevd makes itself ``sys.breakpointhook`` where it is imported, which shall stay the user's."""
     hook: Callable[..., Any] = sys.breakpointhook
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    __import__("debugpy.server.api")
+    api = importlib.import_module("debugpy.server.api")
     sys.breakpointhook = hook
+    # Else it describes, for a log that nobody asked for, all packages there are.
+    with contextlib.suppress(AttributeError):
+        api.ensure_logging.ensured = True
+
+
+@contextlib.contextmanager
+def _quickly() -> Iterator[None]:
+    """Let the calling thread not wait 5 ms for the interpreter after each file that it reads."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, 0.0005))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -103,6 +103,11 @@ class Runtime:
             breakpoints.follow(self._follow)
 
     @property
+    def endpoint(self) -> str:
+        """Where the observer is."""
+        return self._invitation.endpoint
+
+    @property
     def observed(self) -> bool:
         """Whether somebody listens."""
         return not self._link.closed.is_set()
@@ -307,12 +312,14 @@ runtime: Runtime | None = None
 _tried = False
 
 
-def start() -> None:
+def start(invitation: messages.Invitation | None = None) -> None:
     """Start it where somebody invited this process; called by ``bootstrap``, once or more."""
     global runtime, _tried
-    if runtime is None and not _tried:
+    if runtime is None and (invitation is not None or not _tried):
         _tried = True
-        runtime = invited()
+        runtime = invited() if invitation is None else _joined(invitation)
+        if runtime is not None and invitation is None:
+            runtime.attaching.wait_if_asked()
 
 
 def framework_imported(module: str) -> None:
@@ -340,6 +347,13 @@ def invited() -> Runtime | None:
     try:
         return run(from_wire(messages.Invitation, json.loads(text)))
     except (OSError, ValueError, WireError):
+        return None  # whoever invited this process is gone
+
+
+def _joined(invitation: messages.Invitation) -> Runtime | None:
+    try:
+        return run(invitation)
+    except (OSError, ValueError):
         return None  # whoever invited this process is gone
 
 
