@@ -70,7 +70,9 @@ class Listening:
             arguments.parser.error(f"--listen: {error}")
         return cls(address, arguments.tls_cert, arguments.tls_key, arguments.wait_for_client)
 
-    async def open(self, job: Job, session: RunningSession, quiet: bool = False) -> RunningSession:
+    async def open(
+        self, job: Job, session: RunningSession, pid: int | None = None
+    ) -> RunningSession:
         """Let clients come and say how, unless it is for a process that made itself attachable.
 
         Raises OSError.

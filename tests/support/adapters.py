@@ -12,6 +12,7 @@ from typing import IO
 COMMANDS = {
     "debugpy": (sys.executable, "-m", "debugpy.adapter"),
     "graphdebug": (sys.executable, "-m", "graphdebug", "adapter"),
+    "attach": (sys.executable, "-m", "graphdebug", "attach", "--adapter"),
 }
 """How each adapter is started to speak on its standard input and output."""
 

@@ -1,0 +1,133 @@
+"""A job that is attached to and left, in every way, runs on as if nobody had come."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+from support.dap import Session, Start
+from support.jobs import Job, command, job, listed, undisturbed
+from support.markers import line, program
+from support.processes import wait_until
+
+pytestmark = pytest.mark.frameworks
+
+TRAINING = program("attached_training.py")
+STAND = {"traced": False, "debugpy": False}
+
+
+def attach(start: Start, training: Job, **options: object) -> Session:
+    session: Session = start("attach", options=[str(training.pid)], timeout=60, **options)
+    session.attach(breakpoints={TRAINING: [line(TRAINING, "backward")]})
+    return session
+
+
+def wait_until_left(training: Job) -> None:
+    def left() -> bool:
+        (found,) = listed()
+        return not found["clients"]
+
+    wait_until(left, "the job to have no client", 20)
+
+
+def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(start: Start) -> None:
+    expected = undisturbed(TRAINING, "5", lines=5).splitlines()[-1]
+    with job("--listen", TRAINING, "5") as training:
+        before = training.stands()
+        assert before == {**before, **STAND}, "nothing is loaded before somebody comes"
+        (found,) = listed()
+        assert found["ranks"][0]["steps"] == 0 and found["program"].endswith("training.py 5")
+        assert not found["clients"]
+
+        # The client disconnects, at a stop.
+        session = attach(start, training)
+        training.tell()
+        session.wait_for_stop("breakpoint")
+        assert session.locals()["loss"]["type"] == "Tensor"
+        assert session.evaluate("loss.requires_grad")["result"] == "True"
+        (found,) = listed()
+        assert [client["kind"] for client in found["clients"]] == ["editor"]
+        busy = command("attach", str(training.pid), "--adapter", stdin=-3)
+        assert busy.returncode == 1 and "one debugger at a time" in busy.stderr
+        session.cont()
+        session.wait_for_stop()
+        assert session.request("graphdebugSteps")["total"] == 1
+        session.close()
+        after = training.stands()
+        assert after == {**before, "round": 1, "debugpy": True}
+        wait_until_left(training)
+        (found,) = listed()
+        assert found["ranks"][0]["steps"] == 50
+
+        # The client is killed, at a stop.
+        session = attach(start, training, tolerant=True)
+        training.tell()
+        session.wait_for_stop("breakpoint")
+        assert session.process is not None
+        session.process.process.send_signal(signal.SIGKILL)
+        after = training.stands()
+        assert after == {**before, "round": 2, "debugpy": True}
+        session.close(check=False)
+        wait_until_left(training)
+
+        # debugpy's adapter is killed, while the job runs.
+        session = attach(start, training, tolerant=True)
+        session.set_breakpoints(TRAINING, [])
+        (adapter,) = training_adapters(training)
+        os.kill(adapter, signal.SIGKILL)
+        session.client.wait_for_event("terminated")
+        session.close(check=False)
+        wait_until_left(training)
+        training.tell()
+        after = training.stands()
+        assert after == {**before, "round": 3, "debugpy": True}
+
+        # The hub is killed, at a stop: nobody can attach any more, and the job runs on.
+        session = attach(start, training, tolerant=True)
+        training.tell()
+        session.wait_for_stop("breakpoint")
+        (child,) = [p for p in training.hub().children() if TRAINING in p.cmdline()]
+        os.kill(training.pid, signal.SIGKILL)
+        after = training.stands()
+        assert after == {**after, "round": 4, "traced": False}
+        session.close(check=False)
+        training.tell()
+        assert training.stands()["round"] == 5
+        assert training.read() == expected
+        child.wait(10)
+        for path in (f"/tmp/{name}" for name in ()):
+            os.unlink(path)
+
+
+def training_adapters(training: Job) -> list[int]:
+    return [
+        child.pid
+        for child in training.hub().children(recursive=True)
+        if "graphdebug.adapter.guarded" in child.cmdline()
+    ]
+
+
+@pytest.mark.parametrize("rounds", [10, pytest.param(1000, marks=pytest.mark.stress)])
+def test_rounds_of_attaching_leave_nothing_behind(rounds: int, start: Start) -> None:
+    with job("--listen", TRAINING, "100000") as training:
+        training.stands()
+        seen: list[tuple[int, int, int, int]] = []
+        (child,) = [p for p in training.hub().children() if TRAINING in p.cmdline()]
+        for number in range(rounds + 2):
+            session = attach(start, training)
+            if number % 2:
+                training.tell()
+                session.wait_for_stop("breakpoint")
+            session.close()
+            wait_until_left(training)
+            if number % 2:
+                training.stands()
+            seen.append(footprint(child, training.hub()))
+        assert seen[-1] == seen[1], f"threads and files, of program and hub: {seen[1]}, {seen[-1]}"
+
+
+def footprint(*processes: psutil.Process) -> tuple[int, ...]:
+    """Threads and open files, once they are as few as before."""
+    return tuple(n for p in processes for n in (p.num_threads(), p.num_fds()))
