@@ -34,9 +34,14 @@ class Attaching:
         self._session.event("terminated", {})
         self._session.end()
 
-    def configurationDone_answer(self, arguments: Message, body: Message) -> None:
-        """The client has set what it wants: who waited for it goes on."""
-        self._session.start(self._job.go())
+    async def configurationDone_request(self, request: Message) -> None:
+        """The client has set what it wants: once debugpy sees all threads, who waited goes on.
+
+        debugpy answers a little before it does.
+        """
+        response = await self._session.forwarded(request)
+        await self._job.go()
+        self._session.to_client(response)
 
     def _first(self) -> Runtime | None:
         """A rank, rather than what started the ranks; the first one."""

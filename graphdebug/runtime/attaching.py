@@ -39,8 +39,9 @@ class Attaching:
             self.wait_for_client()
 
     def go(self) -> None:
-        """A client has come."""
-        self._came.set()
+        """A client has come; answered once debugpy sees all threads."""
+        with self._one_at_a_time:
+            self._came.set()
 
     def debug(self, arguments: messages.DebugArguments) -> None:
         """Bring debugpy in, on a thread of its own: it takes a while."""

@@ -8,20 +8,31 @@ import signal
 import psutil
 import pytest
 from support.dap import Session, Start
-from support.jobs import Job, command, job, listed, undisturbed
+from support.jobs import Job, command, debugging, job, listed, undisturbed
 from support.markers import line, program
+from support.observers import observing
 from support.processes import wait_until
+from support.sandbox import Sandbox
+
+from graphdebug.protocol.hub import JOB
+from graphdebug.transport.registry import running
 
 pytestmark = pytest.mark.frameworks
 
 TRAINING = program("attached_training.py")
+BACKWARD = line(TRAINING, "backward")
 STAND = {"traced": False, "debugpy": False}
 
 
 def attach(start: Start, training: Job, **options: object) -> Session:
     session: Session = start("attach", options=[str(training.pid)], timeout=60, **options)
-    session.attach(breakpoints={TRAINING: [line(TRAINING, "backward")]})
+    session.attach(breakpoints={TRAINING: [BACKWARD]})
     return session
+
+
+def leave(session: Session) -> None:
+    session.request("disconnect", terminateDebuggee=False)
+    session.close()
 
 
 def wait_until_left(training: Job) -> None:
@@ -32,7 +43,9 @@ def wait_until_left(training: Job) -> None:
     wait_until(left, "the job to have no client", 20)
 
 
-def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(start: Start) -> None:
+def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(
+    start: Start, sandbox: Sandbox
+) -> None:
     expected = undisturbed(TRAINING, "5", lines=5).splitlines()[-1]
     with job("--listen", TRAINING, "5") as training:
         before = training.stands()
@@ -54,7 +67,7 @@ def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(start: Sta
         session.cont()
         session.wait_for_stop()
         assert session.request("graphdebugSteps")["total"] == 1
-        session.close()
+        leave(session)
         after = training.stands()
         assert after == {**before, "round": 1, "debugpy": True}
         wait_until_left(training)
@@ -97,8 +110,10 @@ def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(start: Sta
         assert training.stands()["round"] == 5
         assert training.read() == expected
         child.wait(10)
-        for path in (f"/tmp/{name}" for name in ()):
-            os.unlink(path)
+    assert running() == [], "who looks next removes what a killed hub left"
+    for path in sandbox.temp.glob("graphdebug-*/runtime"):
+        path.unlink()
+        path.parent.rmdir()
 
 
 def training_adapters(training: Job) -> list[int]:
@@ -110,24 +125,25 @@ def training_adapters(training: Job) -> list[int]:
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(1000, marks=pytest.mark.stress)])
-def test_rounds_of_attaching_leave_nothing_behind(rounds: int, start: Start) -> None:
-    with job("--listen", TRAINING, "100000") as training:
+@pytest.mark.timeout(3600)
+def test_rounds_of_attaching_leave_nothing_behind(rounds: int) -> None:
+    with job("--listen", TRAINING, "100000") as training, observing(training.session) as observer:
         training.stands()
-        seen: list[tuple[int, int, int, int]] = []
         (child,) = [p for p in training.hub().children() if TRAINING in p.cmdline()]
+        seen = []
         for number in range(rounds + 2):
-            session = attach(start, training)
-            if number % 2:
-                training.tell()
-                session.wait_for_stop("breakpoint")
-            session.close()
-            wait_until_left(training)
+            with debugging(training.session, {TRAINING: [BACKWARD]}) as client:
+                if number % 2:
+                    training.tell()
+                    client.wait_for_event("stopped")
+                if number % 4 < 2:
+                    client.request("disconnect", terminateDebuggee=False)
             if number % 2:
                 training.stands()
+            wait_until(lambda: not observer.request(JOB)["clients"], "no client", 20)
             seen.append(footprint(child, training.hub()))
-        assert seen[-1] == seen[1], f"threads and files, of program and hub: {seen[1]}, {seen[-1]}"
+        assert seen[-1] == seen[1], "threads and files of the program, threads and files of the hub"
 
 
-def footprint(*processes: psutil.Process) -> tuple[int, ...]:
-    """Threads and open files, once they are as few as before."""
-    return tuple(n for p in processes for n in (p.num_threads(), p.num_fds()))
+def footprint(*processes: psutil.Process) -> list[int]:
+    return [number for one in processes for number in (one.num_threads(), one.num_fds())]

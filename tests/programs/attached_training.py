@@ -18,7 +18,7 @@ def stand(number):
                 "round": number,
                 "traced": sys.gettrace() is not None or threading.gettrace() is not None,
                 "debugpy": "debugpy" in sys.modules,
-                "threads": threading.active_count(),
+                "threads": len(os.listdir("/proc/self/task")),
                 "files": len(os.listdir("/proc/self/fd")),
             }
         ),

@@ -6,16 +6,19 @@ import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from graphdebug.commands.finding import target
 from graphdebug.protocol.observers import RunningSession
+from graphdebug.transport.dap import Client
 from graphdebug.transport.registry import running
 from support.processes import wait_until
 
@@ -105,6 +108,33 @@ def job(*words: str, **environment: str) -> Iterator[Job]:
         yield started
     finally:
         started.end()
+
+
+@contextlib.contextmanager
+def debugging(
+    session: RunningSession, breakpoints: Mapping[str, Sequence[int]] | None = None
+) -> Iterator[Client]:
+    """A debug session with a job, without a process of its own; it just hangs up at the end."""
+    link = target(session).debug()
+
+    def hang_up() -> None:
+        with contextlib.suppress(OSError):
+            link.shutdown(socket.SHUT_RDWR)
+        link.close()
+
+    client = Client(link.makefile("rb"), link.makefile("wb"), hang_up=hang_up)
+    try:
+        client.request("initialize", adapterID="graphdebug", pathFormat="path")
+        attach = client.send("attach")
+        client.wait_for_event("initialized")
+        for path, lines in (breakpoints or {}).items():
+            wanted = [{"line": number} for number in lines]
+            client.request("setBreakpoints", source={"path": path}, breakpoints=wanted)
+        client.request("configurationDone")
+        attach.wait()
+        yield client
+    finally:
+        client.close()
 
 
 def command(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
