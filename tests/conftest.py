@@ -64,10 +64,19 @@ def graphdebug_adapter() -> str:
     return "graphdebug"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--stress``: the long series, too."""
+    parser.addoption("--stress", action="store_true", help="run the long series, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files that import frameworks take longest, and so come first: no worker is left with one."""
     long = {item.path for item in items if item.get_closest_marker("frameworks")}
     items.sort(key=lambda item: item.path not in long)
+    if not config.getoption("--stress"):
+        for item in items:
+            if item.get_closest_marker("stress"):
+                item.add_marker(pytest.mark.skip(reason="a long series: --stress"))
 
 
 def _sessions(box: Sandbox) -> Iterator[Start]:

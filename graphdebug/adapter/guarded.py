@@ -1,9 +1,9 @@
 """``python -m debugpy.adapter``, whose port for debuggees lets nobody in without the tokens.
 
 debugpy's adapter forgets its token where it is told to ``listen``, and takes whoever comes first for
-the program. This process holds on to it: both ends show a token before anything else is said. Started
-by ``upstream``; imported by nobody. The two names of debugpy that it holds are looked for first: where
-they are missing it doesn't start.
+the program. This process holds on to it: both ends show a token before anything else is said. It opens
+no port for further clients, of whom debugpy asks nothing. Started by ``upstream``; imported by nobody.
+The names of debugpy that it holds are looked for first: where they are missing it doesn't start.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def main() -> None:
     from debugpy import adapter
     from debugpy.adapter import clients, servers  # in this order: they import each other
 
-    assert clients
+    clients.listener = None
+    clients.serve = lambda host, port: (host, 0)  # nobody comes by a port: our stdio is the client
 
     hold(adapter, "access_token", ours)
     hold(servers, "access_token", theirs)

@@ -6,6 +6,7 @@ It runs in ``graphdebug run --listen``, or in the process that ``graphdebug.list
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ from graphdebug.transport.connections import StreamConnection
 from graphdebug.transport.endpoint import Address, Listener
 from graphdebug.transport.framing import Message
 
+LEAVING_SECONDS = 2.0
+"""How long one who comes waits for the one before, who may just be leaving."""
+
 
 class Hub:
     """Lets clients of a job come. All methods are called on the loop."""
@@ -33,6 +37,8 @@ class Hub:
         self._session: RunningSession | None = None
         self._pid = 0
         self._editor: hub.JobClient | None = None
+        self._free = asyncio.Event()
+        self._free.set()
         job.observers.questions[hub.JOB] = self._describe
 
     async def open(
@@ -78,6 +84,8 @@ class Hub:
         except WireError:
             name = ""
         answer = {"type": "response", "request_seq": first.get("seq", 0), "command": hub.DEBUG}
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._free.wait(), LEAVING_SECONDS)
         if self._editor is not None:
             since = time.strftime("%H:%M:%S", time.localtime(self._editor.since))
             busy = (
@@ -86,11 +94,13 @@ class Hub:
             )
             return connection.send({**answer, "success": False, "message": busy})
         self._editor = hub.JobClient("editor", name, time.time())
+        self._free.clear()
         try:
             connection.send({**answer, "success": True})
             await serve_job(connection, self._job)
         finally:
             self._editor = None
+            self._free.set()
         return None
 
     async def _describe(self) -> Message:

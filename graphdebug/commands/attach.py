@@ -83,5 +83,7 @@ def _offered(silent: bool) -> Target:
 def _process(pid: int) -> Target:
     found = finding.of_process(pid)
     if found is None:
-        raise CommandError(f"process {pid} isn't attachable", "`graphdebug ps` lists what is")
+        from graphdebug.commands.injecting import injected
+
+        return injected(pid)
     return found

@@ -136,11 +136,11 @@ def _describe(session: RunningSession) -> JobResponse | None:
         client.close()
 
 
-def of_process(pid: int) -> Target | None:
-    """The hub of the job that a process of this machine belongs to."""
+def of_process(pid: int, joined: bool = False) -> Target | None:
+    """The hub of the job that a process of this machine belongs to; ``joined``: as one of its ranks."""
     jobs = [session for session in running() if session.attachable]
     for session in jobs:
-        if session.pid == pid:
+        if session.pid == pid and not joined:
             return target(session)
     for session, job in described(jobs):
         if job is not None and any(rank.process.pid == pid for rank in job.ranks):

@@ -14,11 +14,11 @@ import json
 import os
 import signal
 import sys
-from dataclasses import replace
+import time
 from typing import Any
 
 from graphdebug.commands.errors import CommandError
-from graphdebug.commands.listening import Listening
+from graphdebug.commands.listening import Listening, attachable
 from graphdebug.observation.job import Job
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.hub import HubArguments, HubResponse
@@ -29,6 +29,9 @@ from graphdebug.transport.processes import lives
 
 LOOK_SECONDS = 0.5
 """How often it looks whether its program still runs."""
+
+NOBODY_SECONDS = 120.0
+"""How long it waits for its program to come at all."""
 
 
 def add(subparsers: Any) -> None:
@@ -48,7 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
     if os.fork():
         os._exit(0)  # what was said on stdout comes from the child, whom nobody waits for
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
     return asyncio.run(_serve(wanted, Listening(address)))
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _answer(message: dict[str, Any]) -> int:
@@ -68,11 +76,14 @@ async def _serve(wanted: HubArguments, listening: Listening) -> int:
         cause, remedy = listening.explained(error) if isinstance(error, OSError) else (error, "")
         await job.close()
         return _answer({"error": f"{cause}: {remedy}"})
-    invitation = job.runtimes.invitation(Configuration(capture="off"))
+    invitation = attachable(job.runtimes.invitation(Configuration(capture="off")))
     endpoint = (*session.addresses, session.endpoint)[0]
-    _answer(dict(to_wire(HubResponse(replace(invitation, attachable=True), endpoint))))
+    _answer(dict(to_wire(HubResponse(invitation, endpoint, os.getpid()))))
+    begin = time.monotonic()
     try:
         while lives(wanted.pid) or job.runtimes.here:
+            if not job.runtimes.all and time.monotonic() - begin > NOBODY_SECONDS:
+                break
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         await job.close()

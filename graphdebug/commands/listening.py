@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphdebug.adapter.hub import Hub
 from graphdebug.observation.job import Job
 from graphdebug.protocol.observers import RunningSession
+from graphdebug.protocol.runtime import Invitation
 from graphdebug.transport import tls
 from graphdebug.transport.connections import complain
 from graphdebug.transport.endpoint import Address, EndpointError
@@ -95,6 +98,13 @@ class Listening:
         if isinstance(error, tls.TlsError):
             return str(error), "give one with --tls-cert and --tls-key, or listen on 127.0.0.1"
         return f"can't listen at {where}: {error.strerror or error}", "choose another --listen"
+
+
+def attachable(invitation: Invitation, wait: bool = False) -> Invitation:
+    """What the processes of a job that clients come to are given."""
+    spec = importlib.util.find_spec("debugpy")
+    directory = os.path.dirname(os.path.dirname(spec.origin)) if spec and spec.origin else ""
+    return replace(invitation, attachable=True, wait=wait, debugpy=directory)
 
 
 def _looks_like_an_address(text: str) -> bool:

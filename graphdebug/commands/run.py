@@ -10,13 +10,12 @@ import shlex
 import shutil
 import sys
 import time
-from dataclasses import replace
 from typing import IO, Any
 
 from rich.console import Console
 
 from graphdebug.commands.errors import CommandError
-from graphdebug.commands.listening import Listening
+from graphdebug.commands.listening import Listening, attachable
 from graphdebug.commands.program import end_like, run_observed
 from graphdebug.commands.table import Footer, StepTable, standard_error
 from graphdebug.observation.job import Follower, Job
@@ -131,7 +130,7 @@ class Observation(Follower):
     async def _run(self, command: list[str], listening: Listening | None) -> int:
         invitation = self._job.runtimes.invitation(self._configuration, explain=True)
         if listening is not None:
-            invitation = replace(invitation, attachable=True, wait=listening.wait)
+            invitation = attachable(invitation, listening.wait)
         stream = standard_error()
         if self._configuration.capture == "off" or not Footer.fits(stream):
             return await run_observed(command, self._job.runtimes, invitation)

@@ -31,9 +31,9 @@ INTRODUCTION_BYTES = 4096
 STRANGERS = 64
 """How many may be here who haven't shown it yet. When one more comes, the oldest has to go."""
 
-DELAY_SECONDS = 0.25
+DELAY_SECONDS = 0.1
 """How long a refusal waits after the first wrong try; twice as long after each one more."""
-LONGEST_DELAY_SECONDS = 4.0
+LONGEST_DELAY_SECONDS = 2.0
 FORGIVEN_SECONDS = 60.0
 """Without a wrong try for so long, the next one is the first again."""
 

@@ -134,3 +134,5 @@ class HubResponse:
     """How the process, and those that it starts, come to it."""
     endpoint: str
     """Where clients come: the address that was asked for, else the socket."""
+    pid: int
+    """Its process."""

@@ -42,6 +42,8 @@ class Invitation:
     """SHA-256 of the certificate of a ``tls:`` endpoint, in hexadecimal."""
     own_breakpoints: bool = False
     """Whether the process reads the breakpoints from the debugger in it: the observer knows none."""
+    debugpy: str = ""
+    """Directory to import debugpy from where the program's own environment has none."""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,9 @@ class Attaching:
         with self._one_at_a_time:
             try:
                 link = self._connect(arguments.key)
-                attachment.bring_in(link, arguments.ours, arguments.theirs)
+                attachment.bring_in(
+                    link, arguments.ours, arguments.theirs, self._invitation.debugpy
+                )
             except Exception as error:
                 text = f"debugpy can't be brought in: {type(error).__name__}: {error}"
                 self._send(messages.UndebuggedEvent(arguments.key, text))
@@ -77,7 +79,7 @@ class Attaching:
 
     def _connect(self, key: str) -> socket.socket:
         """A connection to the hub that is debugpy's from now on. Raises OSError."""
-        link = connect(self._invitation.endpoint, CONNECT_SECONDS)
+        link = connect(self._invitation.endpoint, CONNECT_SECONDS, self._invitation.fingerprint)
         try:
             event = DebuggeeEvent(self._invitation.token, key)
             link.sendall(encode({"type": "event", "event": DEBUGGEE, "body": to_wire(event)}))
@@ -89,11 +91,11 @@ class Attaching:
 
 
 def _read_answer(link: socket.socket) -> None:
-    """Read one message, which nothing follows until debugpy has spoken."""
+    """Read one message and no byte more: debugpy's adapter speaks next, to debugpy."""
     parser = Parser()
     try:
         while parser.next() is None:
-            data = link.recv(4096)
+            data = link.recv(1)
             if not data:
                 raise ConnectionError("the observer closed the connection")
             parser.feed(data)

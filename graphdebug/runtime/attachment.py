@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import importlib.util
 import os
 import socket
 import sys
@@ -25,19 +26,20 @@ class Unfit(Exception):
     """debugpy isn't as expected: it can't be attached. The message says what differs."""
 
 
-def bring_in(link: socket.socket, ours: str, theirs: str) -> None:
+def bring_in(link: socket.socket, ours: str, theirs: str, directory: str = "") -> None:
     """Let debugpy speak over a connected socket, which is its own from now on. Raises Unfit, OSError.
 
-    ``ours`` is the token that it shows, ``theirs`` the one that it wants to be shown. No child process
-    is debugged: pydevd would put the tokens on its command line.
+    ``ours`` is the token that it shows, ``theirs`` the one that it wants to be shown; it is imported from
+    ``directory`` where the program's environment doesn't have it. No child process is debugged:
+    pydevd would put the tokens on its command line.
     """
     with _quickly():
+        if "debugpy.server.api" not in sys.modules:
+            _import_quietly(directory)
         _bring_in(link, ours, theirs)
 
 
 def _bring_in(link: socket.socket, ours: str, theirs: str) -> None:
-    if "debugpy.server.api" not in sys.modules:
-        _import_quietly()
     import debugpy
     import pydevd
 
@@ -63,9 +65,10 @@ def take_out() -> None:
     """Let threads that are stopped go on, and trace nothing any more. May be called at any time."""
     pydevd = sys.modules.get("pydevd")
     found = None if pydevd is None else pydevd.get_global_debugger()
-    if found is None:
+    if pydevd is None or found is None:
         return
     from _pydevd_bundle.pydevd_api import PyDevdAPI
+    from _pydevd_bundle.pydevd_constants import set_global_debugger
 
     with _reported("stopped threads may stay stopped"):
         PyDevdAPI().request_disconnect(found, resume_threads=True)
@@ -73,6 +76,9 @@ def take_out() -> None:
         stop_tracing()
     with _reported("debugpy's threads stay"):
         found.dispose_and_kill_all_pydevd_threads(wait=True)
+        # A thread of pydevd's, which saw its connection end, may be at it already: it would be late.
+        if pydevd.get_global_debugger() is found:
+            set_global_debugger(None)
 
 
 def forget() -> None:
@@ -124,12 +130,19 @@ def _reported(consequence: str) -> Iterator[None]:
         debugger.problems.append(f"debugpy isn't as expected ({error!r}): {consequence}")
 
 
-def _import_quietly() -> None:
+def _import_quietly(directory: str) -> None:
     """pydevd makes itself ``sys.breakpointhook`` where it is imported, which shall stay the user's."""
     hook: Callable[..., Any] = sys.breakpointhook
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    api = importlib.import_module("debugpy.server.api")
-    sys.breakpointhook = hook
+    missing = importlib.util.find_spec("debugpy") is None
+    if missing:
+        sys.path.append(directory)
+    try:
+        api = importlib.import_module("debugpy.server.api")
+    finally:
+        sys.breakpointhook = hook
+        if missing:
+            sys.path.remove(directory)
     # Else it describes, for a log that nobody asked for, all packages there are.
     with contextlib.suppress(AttributeError):
         api.ensure_logging.ensured = True

@@ -50,7 +50,7 @@ class Link:
     """
 
     def __init__(self, invitation: messages.Invitation, handlers: dict[str, Handler]) -> None:
-        self._socket = connect(invitation.endpoint, CONNECT_SECONDS)
+        self._socket = connect(invitation.endpoint, CONNECT_SECONDS, invitation.fingerprint)
         self._handlers = handlers
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._dropped = 0

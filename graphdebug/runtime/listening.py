@@ -30,7 +30,15 @@ def listen(address: str | None) -> str:
     if boot.runtime is None:
         invitation = _invited()
         if invitation is None or not invitation.attachable:
-            response = _start_hub(address)
+            response = start_hub(
+                HubArguments(
+                    address or "",
+                    os.getpid(),
+                    shlex.join(sys.argv) or "python",
+                    os.getcwd(),
+                    time.time(),
+                )
+            )
             join(response.invitation)
             return response.endpoint
         join(invitation)
@@ -80,11 +88,17 @@ def _hook_imports() -> None:
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-def _start_hub(address: str | None) -> HubResponse:
-    """Start it: a process that is nobody's child, so that no ``wait`` of the program's sees it."""
-    arguments = HubArguments(
-        address or "", os.getpid(), shlex.join(sys.argv) or "python", os.getcwd(), time.time()
-    )
+def join_file(path: str) -> None:
+    """The same, with an invitation that lies in a file of this user's own."""
+    with open(path, encoding="utf-8") as file:
+        join(from_wire(messages.Invitation, json.load(file)))
+
+
+def start_hub(arguments: HubArguments) -> HubResponse:
+    """Start one: a process that is nobody's child, so that no ``wait`` of the program's sees it.
+
+    Raises ListenError.
+    """
     environment = {k: v for k, v in os.environ.items() if k != messages.ENVIRONMENT_VARIABLE}
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, (PACKAGE, environment.get("PYTHONPATH")))

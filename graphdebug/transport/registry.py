@@ -38,7 +38,7 @@ class Place:
 
     def __init__(self) -> None:
         """Raises RegistryError."""
-        stem = os.path.join(_directory(), f"{os.getpid()}-{next(_numbers)}")
+        stem = os.path.join(private_directory(), f"{os.getpid()}-{next(_numbers)}")
         self.socket = f"{stem}.socket"
         self._stem = stem
 
@@ -89,7 +89,7 @@ def _candidates() -> Iterator[str]:
         yield os.path.join(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir(), "graphdebug")
 
 
-def _directory() -> str:
+def private_directory() -> str:
     """The first of the directories that can be used; it is made where it isn't there."""
     problems = []
     for path in _candidates():

@@ -21,6 +21,7 @@ from graphdebug.protocol.observers import RunningSession
 from graphdebug.transport.dap import Client
 from graphdebug.transport.registry import running
 from support.processes import wait_until
+from support.sandbox import Sandbox
 
 GRAPHDEBUG = (sys.executable, "-m", "graphdebug")
 
@@ -39,6 +40,8 @@ class Job:
             env={**os.environ, **environment},
         )
         self.pid = self.process.pid
+        self.sandbox: Sandbox
+        """Where it runs, where that isn't the test's."""
 
     def read(self) -> str:
         """The next line that the program writes."""

@@ -1,0 +1,112 @@
+"""Programs that make themselves attachable, wait for a client, or were never prepared."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+
+import psutil
+import pytest
+from support.dap import Start
+from support.jobs import GRAPHDEBUG, command, job, listed
+from support.markers import line, program
+from support.processes import Run, wait_until
+
+from graphdebug.transport.registry import running
+
+PLAIN = program("attached_plain.py")
+TURN = line(PLAIN, "turn")
+
+
+def test_a_program_makes_itself_attachable_and_waits(run: Run, start: Start) -> None:
+    process = run(PLAIN, "--listen", "127.0.0.1:0")
+    assert process.stdin is not None and process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert address.startswith("tcp:127.0.0.1:")
+    (found,) = listed()
+    assert found["pid"] == process.pid and found["program"].endswith("--listen 127.0.0.1:0")
+    assert psutil.Process(process.pid).children() == [], "no wait of the program's sees the hub"
+    session = start("attach", options=[address])
+    session.attach(breakpoints={PLAIN: [TURN]})
+    assert process.stdout.readline() == "ready\n", "it waited until the breakpoints were set"
+    session.wait_for_stop("breakpoint")
+    assert session.locals()["count"]["value"] == "0"
+    session.set_breakpoints(PLAIN, [])
+    session.request("disconnect", terminateDebuggee=False)
+    session.close()
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "told to stop True\n"
+    assert process.wait(20) == 0
+    wait_until(lambda: running() == [], "the hub to end with the program", 10)
+
+
+def test_a_program_that_is_run_waits_and_is_paused_and_watched(start: Start) -> None:
+    with job("--listen", "--wait-for-client", PLAIN) as waiting:
+        session = start("attach", options=[str(waiting.session.pid)])
+        session.attach()
+        assert waiting.read() == "ready"
+        watching = subprocess.Popen(
+            [*GRAPHDEBUG, "attach", str(waiting.pid)], stdout=subprocess.PIPE, text=True
+        )
+        assert watching.stdout is not None
+        assert watching.stdout.readline().startswith("rank 0 · pid ")
+        (thread,) = [t for t in session.request("threads")["threads"] if t["name"] == "MainThread"]
+        session.request("pause", threadId=thread["id"])
+        session.wait_for_stop("pause")
+        assert "turns" in session.evaluate("dir()")["result"]
+        session.cont()
+        session.request("disconnect", terminateDebuggee=False)
+        session.close()
+        waiting.tell()
+        assert waiting.read().startswith("told to stop")
+        assert waiting.process.wait(20) == 0
+        assert "the job has ended" in watching.stdout.read()
+        assert watching.wait(10) == 0
+        watching.stdout.close()
+
+
+@pytest.mark.skipif(
+    not (shutil.which("gdb") or shutil.which("lldb")), reason="neither gdb nor lldb is here"
+)
+@pytest.mark.one_python
+def test_a_process_that_was_not_prepared_is_joined_by_its_number(run: Run, start: Start) -> None:
+    process = run(PLAIN)
+    assert process.stdin is not None and process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    session = start("attach", options=[str(process.pid)], timeout=90)
+    session.attach(breakpoints={PLAIN: [TURN]})
+    session.wait_for_stop("breakpoint")
+    assert session.place() == ("attached_plain.py", TURN)
+    session.request("disconnect", terminateDebuggee=False)
+    session.close()
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "told to stop True\n"
+    assert process.wait(20) == 0
+    wait_until(lambda: running() == [], "the hub to end with the program", 10)
+
+
+def test_what_cant_be_attached_to_says_why_and_what_helps() -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    sleeping = subprocess.Popen(["sleep", "60"])
+    try:
+        for words, cause in (
+            ((), "nothing can be attached to"),
+            ((str(gone.pid),), f"there is no process {gone.pid}"),
+            ((str(sleeping.pid),), "isn't a Python program"),
+            (("127.0.0.1:1",), "the token of the job at 127.0.0.1:1 isn't known here"),
+            (("unix:/nowhere",), "isn't known here"),
+            (("nonsense",), "no address"),
+            (("--connection-file", "/nowhere"), "can't be used"),
+        ):
+            done = command("attach", *words)
+            assert done.returncode == 1 and cause in done.stderr, (words, done.stderr)
+            assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 2
+    finally:
+        os.kill(sleeping.pid, signal.SIGKILL)
+        sleeping.wait()
+    assert "nothing can be attached to" in command("ps").stdout
