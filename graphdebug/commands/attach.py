@@ -51,6 +51,10 @@ def _target(arguments: argparse.Namespace) -> Target:
         return _offered(arguments.adapter)
     if endpoint is not None and endpoint.isdigit():
         return _process(int(endpoint))
+    if endpoint is not None and endpoint.startswith("ssh://"):
+        from graphdebug.commands.tunnel import through
+
+        return through(endpoint)
     return finding.at_endpoint(endpoint or "", arguments.connection_file)
 
 

@@ -158,8 +158,9 @@ def at_endpoint(text: str, connection_file: str | None) -> Target:
         session = _from_file(connection_file)
         endpoint = _endpoint(text, secure=bool(session.fingerprint)) if text else session.endpoint
         return Target(endpoint, session.token, session.fingerprint, session.program)
+    candidates = (_endpoint(text), _endpoint(text, secure=True))
     for session in running():
-        for candidate in (_endpoint(text), _endpoint(text, secure=True)):
+        for candidate in candidates:
             if candidate in (session.endpoint, *session.addresses):
                 return Target(candidate, session.token, session.fingerprint, session.program)
     token = os.environ.get(TOKEN_VARIABLE)
@@ -168,7 +169,7 @@ def at_endpoint(text: str, connection_file: str | None) -> Target:
             f"the token of the job at {text} isn't known here",
             f"copy its connection file and give it with --connection-file, or set {TOKEN_VARIABLE}",
         )
-    return Target(_endpoint(text), token)
+    return Target(candidates[0], token)
 
 
 def _endpoint(text: str, secure: bool = False) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.hub import DEBUGGEE, DebuggeeEvent
@@ -34,8 +36,17 @@ class Attaching:
         self._came.wait()
 
     def wait_if_asked(self) -> None:
-        """The same, where the invitation asks for it."""
+        """The same where the invitation asks for it, just before the program's first line.
+
+        Not now: this thread is importing ``site``, and to bring debugpy in another one would, too.
+        """
         if self._invitation.wait:
+            sys.setprofile(self._wait_at_main)
+
+    def _wait_at_main(self, frame: FrameType, event: str, argument: object) -> None:
+        begins = event == "call" and frame.f_code.co_name == "<module>"
+        if begins and frame.f_globals.get("__name__") == "__main__":
+            sys.setprofile(None)
             self.wait_for_client()
 
     def go(self) -> None:
