@@ -16,6 +16,7 @@ libraries: list[str] = []
 """Directories that whoever started this process has put in front of its path, as an editor's extension
 does with what it brings along."""
 
+
 def load_ipython_extension(ipython: object) -> None:
     """``%load_ext graphdebug``: observe this notebook's kernel."""
     import_module("graphdebug.runtime.notebook.joining").load(ipython)
@@ -29,13 +30,11 @@ def listen(address: str | int | None = None) -> str:
     on can be attached to with it. Nothing is recorded or slowed down until somebody attaches. Does
     nothing where the program is attachable already. Raises ListenError.
     """
-    from graphdebug.runtime.listening import listen
-
-    return listen(None if address is None else str(address))
+    listening = import_module("graphdebug.runtime.listening")
+    endpoint: str = listening.listen(None if address is None else str(address))
+    return endpoint
 
 
 def wait_for_client() -> None:
     """Wait until a client has attached and set its breakpoints. Raises ListenError without ``listen``."""
-    from graphdebug.runtime.listening import wait_for_client
-
-    wait_for_client()
+    import_module("graphdebug.runtime.listening").wait_for_client()
