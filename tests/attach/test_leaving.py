@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 import psutil
 import pytest
-from support.dap import Session, Start
+from support.dap import Start
 from support.jobs import Job, command, debugging, job, listed, undisturbed
 from support.markers import line, program
 from support.observers import observing
@@ -24,30 +25,18 @@ BACKWARD = line(TRAINING, "backward")
 STAND = {"traced": False, "debugpy": False}
 
 
-def attach(start: Start, training: Job, **options: object) -> Session:
-    session: Session = start("attach", options=[str(training.pid)], timeout=60, **options)
-    session.attach(breakpoints={TRAINING: [BACKWARD]})
-    return session
-
-
-def leave(session: Session) -> None:
-    session.request("disconnect", terminateDebuggee=False)
-    session.close()
-
-
-def wait_until_left(training: Job) -> None:
-    def left() -> bool:
-        (found,) = listed()
-        return not found["clients"]
-
-    wait_until(left, "the job to have no client", 20)
-
-
 def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(
     start: Start, sandbox: Sandbox
 ) -> None:
     expected = undisturbed(TRAINING, "5", lines=5).splitlines()[-1]
-    with job("--listen", TRAINING, "5") as training:
+    with (
+        job("--listen", TRAINING, "5") as training,
+        observing(training.session) as observer,
+    ):
+
+        def wait_until_left() -> None:
+            wait_until(lambda: not observer.request(JOB)["clients"], "no client", 20)
+
         before = training.stands()
         assert before == {**before, **STAND}, "nothing is loaded before somebody comes"
         (found,) = listed()
@@ -55,57 +44,51 @@ def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(
         assert not found["clients"]
 
         # The client disconnects, at a stop.
-        session = attach(start, training)
+        session = start("attach", options=[str(training.pid)], timeout=60)
+        session.attach(breakpoints={TRAINING: [BACKWARD]})
         training.tell()
         session.wait_for_stop("breakpoint")
         assert session.locals()["loss"]["type"] == "Tensor"
         assert session.evaluate("loss.requires_grad")["result"] == "True"
-        (found,) = listed()
-        assert [client["kind"] for client in found["clients"]] == ["editor"]
-        busy = command("attach", str(training.pid), "--adapter", stdin=-3)
+        assert [client["kind"] for client in observer.request(JOB)["clients"]] == ["editor"]
+        busy = command("attach", str(training.pid), "--adapter", stdin=subprocess.DEVNULL)
         assert busy.returncode == 1 and "one debugger at a time" in busy.stderr
         session.cont()
         session.wait_for_stop()
         assert session.request("graphdebugSteps")["total"] == 1
-        leave(session)
-        after = training.stands()
-        assert after == {**before, "round": 1, "debugpy": True}
-        wait_until_left(training)
-        (found,) = listed()
-        assert found["ranks"][0]["steps"] == 50
+        session.request("disconnect", terminateDebuggee=False)
+        session.close()
+        assert training.stands() == {**before, "round": 1, "debugpy": True}
+        wait_until_left()
+        assert observer.request(JOB)["ranks"][0]["steps"] == 50
 
         # The client is killed, at a stop.
-        session = attach(start, training, tolerant=True)
+        session = start("attach", options=[str(training.pid)], timeout=60, tolerant=True)
+        session.attach(breakpoints={TRAINING: [BACKWARD]})
         training.tell()
         session.wait_for_stop("breakpoint")
         assert session.process is not None
         session.process.process.send_signal(signal.SIGKILL)
-        after = training.stands()
-        assert after == {**before, "round": 2, "debugpy": True}
+        assert training.stands() == {**before, "round": 2, "debugpy": True}
         session.close(check=False)
-        wait_until_left(training)
+        wait_until_left()
 
         # debugpy's adapter is killed, while the job runs.
-        session = attach(start, training, tolerant=True)
-        session.set_breakpoints(TRAINING, [])
-        (adapter,) = training_adapters(training)
-        os.kill(adapter, signal.SIGKILL)
-        session.client.wait_for_event("terminated")
-        session.close(check=False)
-        wait_until_left(training)
-        training.tell()
-        after = training.stands()
-        assert after == {**before, "round": 3, "debugpy": True}
+        with debugging(training.session) as client:
+            os.kill(adapter_of(training), signal.SIGKILL)
+            client.wait_for_event("terminated")
+            wait_until_left()
+            training.tell()
+            assert training.stands() == {**before, "round": 3, "debugpy": True}
 
-        # The hub is killed, at a stop: nobody can attach any more, and the job runs on.
-        session = attach(start, training, tolerant=True)
-        training.tell()
-        session.wait_for_stop("breakpoint")
-        (child,) = [p for p in training.hub().children() if TRAINING in p.cmdline()]
-        os.kill(training.pid, signal.SIGKILL)
-        after = training.stands()
-        assert after == {**after, "round": 4, "traced": False}
-        session.close(check=False)
+        # The hub is killed, at a stop: nobody comes any more, and the job runs on.
+        with debugging(training.session, {TRAINING: [BACKWARD]}) as client:
+            training.tell()
+            client.wait_for_event("stopped")
+            (child,) = [p for p in training.hub().children() if TRAINING in p.cmdline()]
+            os.kill(training.pid, signal.SIGKILL)
+            after = training.stands()
+            assert after == {**after, "round": 4, "traced": False}
         training.tell()
         assert training.stands()["round"] == 5
         assert training.read() == expected
@@ -116,12 +99,14 @@ def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(
         path.parent.rmdir()
 
 
-def training_adapters(training: Job) -> list[int]:
-    return [
+def adapter_of(training: Job) -> int:
+    """debugpy's adapter, which is a child of the hub."""
+    (found,) = [
         child.pid
         for child in training.hub().children(recursive=True)
         if "graphdebug.adapter.guarded" in child.cmdline()
     ]
+    return found
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(1000, marks=pytest.mark.stress)])
