@@ -26,9 +26,9 @@ PAST = "__import__('sys').modules['graphdebug.runtime.boot'].past({!r})"
 """Evaluated in a stopped thread to step back from there."""
 
 NOTHING = (
-    "nothing is recorded here to step back through: operations of eager PyTorch can be stepped back "
-    "through, and a graph's run at its boundary, which a breakpoint on a line that builds a graph "
-    "leads to"
+    "nothing is recorded here to step back through: eager operations of PyTorch and TensorFlow can be, "
+    "with capture nodes or values, and a graph's run at its boundary, which a breakpoint on a line that "
+    "builds a graph leads to"
 )
 
 LIVE = "the program stands here:"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import BindingKind, Source, StepKind
 from graphdebug.runtime import debugger
-from graphdebug.runtime.backends import Backend, HookUnfit
+from graphdebug.runtime.backends import Backend, HookUnfit, Past
 from graphdebug.runtime.backends.tensorflow import entries, function_hooks
 from graphdebug.runtime.backends.tensorflow.boundary import Hits
 from graphdebug.runtime.backends.tensorflow.calls import Call, Calls
@@ -162,6 +162,10 @@ class TensorFlow(Backend):
         ]
         self.watches = VariableWatches(self, watched) if watched else None
         self._listen()
+
+    def past(self) -> Past | str:
+        """That of eager code."""
+        return self.eager.trail.past() or ""
 
     def explain(self, error: BaseException, traceback: TracebackType | None) -> Explanation | None:
         from graphdebug.runtime.backends.tensorflow import errors

@@ -12,7 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from graphdebug.protocol.model import Tensor
 from graphdebug.runtime.backends.tensorflow import finite
+from graphdebug.runtime.backends.tensorflow.arrays import recorded
 from graphdebug.runtime.backends.tensorflow.eager_records import (
     Event,
     Made,
@@ -26,6 +30,7 @@ from graphdebug.runtime.backends.tensorflow.eager_watch import EagerWatch
 from graphdebug.runtime.backends.tensorflow.operations import Operation
 from graphdebug.runtime.backends.tensorflow.record import short_device
 from graphdebug.runtime.frames import user_frame
+from graphdebug.runtime.past import STEPS_LIMIT, Part, Past, numbers
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
@@ -41,9 +46,6 @@ STEP_LIMIT = 100_000
 
 EVENTS_LIMIT = 50_000
 """Operations remembered to recognise later steps by; what is beyond is forgotten."""
-
-STEPS_LIMIT = 10
-"""Steps that are over which a thread can be walked back through."""
 
 
 class Kept(NamedTuple):
@@ -182,6 +184,17 @@ class Trail(threading.local):
         self._bytes = 0
         self.watch.over()
 
+    def past(self) -> Past | None:
+        """What the thread ran last; None where it ran nothing. Called in the stopped thread."""
+        runtime = self.backend.runtime
+        parts: list[Part] = [
+            (item.step, item.graph, describe(item.last, item.values)) for item in self.ended
+        ]
+        if self.at.parent is not None and not self.partial:
+            nodes = describe(self.at, self.values or None)
+            parts.append((None, runtime.recorder.graph(None, lambda: nodes), nodes))
+        return Past(runtime, parts, _shown) if parts else None
+
     def differentiates(self, kind: str, inputs: Any, outputs: Any) -> int:
         """Which operation of the step a gradient function is called for; -1 where that isn't certain."""
         wanted = {id(item) for item in (*(inputs or ()), *(outputs or ())) if item is not None}
@@ -194,3 +207,10 @@ class Trail(threading.local):
             ] or known
         lines = {item.event.made and item.event.made.source for item in known}
         return known[-1].event.depth if len(lines) == 1 else -1
+
+
+def _shown(tensor: Tensor) -> Any:
+    """A kept value as tensors are shown."""
+    kind = object if tensor.dtype == "string" else np.dtype(tensor.dtype)
+    value = tensor.value if kind is object else numbers(tensor.value)
+    return recorded(np.array(value, dtype=kind), tensor.device)

@@ -29,13 +29,14 @@ from graphdebug.runtime.backends.torch.eager_functions import EagerFunctions
 from graphdebug.runtime.backends.torch.forward import ForwardMode
 from graphdebug.runtime.backends.torch.gradient_watch import noting_scales
 from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init, step_hooks
-from graphdebug.runtime.backends.torch.past import NOTHING_YET, Past
+from graphdebug.runtime.backends.torch.past import NOTHING_YET, past_of
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
 from graphdebug.runtime.backends.torch.recompiles import Recompiles
 from graphdebug.runtime.backends.torch.scripted import ScriptCalls
 from graphdebug.runtime.backends.torch.trail import LEVELS, NODES, OFF, Trail
 from graphdebug.runtime.backends.torch.warned import WarningPlaces
 from graphdebug.runtime.backends.torch.watches import Watched, Watches, unwatchable, wrong
+from graphdebug.runtime.past import Past
 
 if TYPE_CHECKING:
     from graphdebug.protocol.runtime import DataBreakpoint
@@ -383,7 +384,7 @@ class TorchBackend(Backend):
         thread = getattr(self._local, "thread", None)
         if self.level < NODES:
             return 'nothing is recorded to step back through: "capture" is "off" or "steps"'
-        found = None if thread is None else Past(thread.trail)
+        found = None if thread is None else past_of(thread.trail)
         return found if found is not None and found.steps else NOTHING_YET
 
     def explain(self, error: BaseException, traceback: TracebackType | None) -> Explanation | None:

@@ -27,7 +27,7 @@ from graphdebug.runtime.backends.torch.description import describe
 from graphdebug.runtime.backends.torch.forward_stops import ForwardStops
 from graphdebug.runtime.backends.torch.graphs import Graph
 from graphdebug.runtime.backends.torch.learning import Learning
-from graphdebug.runtime.backends.torch.past import STEPS_LIMIT, Ended
+from graphdebug.runtime.backends.torch.past import Ended
 from graphdebug.runtime.backends.torch.positions import (
     Loop,
     Place,
@@ -49,6 +49,7 @@ from graphdebug.runtime.backends.torch.records import (
 from graphdebug.runtime.backends.torch.watch import Watch
 from graphdebug.runtime.backends.torch.watch import level as level_of
 from graphdebug.runtime.frames import source_at
+from graphdebug.runtime.past import STEPS_LIMIT
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
