@@ -367,9 +367,8 @@ class TorchBackend(Backend):
 
     def watch(self, wanted: Sequence[tuple[DataBreakpoint, Target]]) -> None:
         """Look at these tensors from now on; what was seen of those that were set before stays."""
-        known = (
-            {} if self.watches is None else {one.breakpoint: one for one in self.watches.watched}
-        )
+        watched_now = () if self.watches is None else self.watches.watched
+        known = {one.breakpoint: one for one in watched_now}
         tell = self.runtime.data_breakpoints.tell
         watched = [
             known.get(item) or Watched(item, target, functools.partial(tell, item.id))
