@@ -52,7 +52,7 @@ class DebugAdapter(Debugging):
             self._let_observe,
             has_job=self._attaches,
         )
-        self._attaching = Attaching(self.session, self._job)
+        self._attaching = Attaching(self.session, self._job, lambda: self._lifecycle.configuration)
         self._filters = Filters(self.session, self._configure)
         self._functions = FunctionBreakpoints(
             self.session,
@@ -174,6 +174,8 @@ class DebugAdapter(Debugging):
 
     def received(self, runtime: Runtime, event: Any) -> None:
         self._ranks.received(runtime, event)
+        if isinstance(event, messages.HelloEvent) and self._attaches:
+            self._attaching.came(runtime)
         if isinstance(event, messages.StepEvent):
             self._records.step(event.step)
         elif isinstance(event, messages.BoundaryEvent):
@@ -196,7 +198,7 @@ class DebugAdapter(Debugging):
         elif isinstance(event, messages.PublishedEvent):
             self._records.published(event)
         elif isinstance(event, messages.UndebuggedEvent):
-            self._attaching.failed(event.message)
+            self._attaching.undebugged(runtime, event)
         elif isinstance(event, messages.LogEvent):
             self.session.event(
                 "output",

@@ -7,10 +7,16 @@ from typing import Any
 from graphdebug.adapter.debugged import Debugged
 from graphdebug.adapter.session import Session
 from graphdebug.observation.runtimes import Runtime, Runtimes
-from graphdebug.protocol.model import Source
+from graphdebug.protocol.model import Source, Step
 from graphdebug.protocol.runtime import HelloEvent, RankEvent, StepEvent
 
 HELD = "; the other ranks run on until they wait for it"
+
+
+def device(step: Step | None) -> str:
+    """What a step ran on: the accelerator, which says more than the CPU that feeds it."""
+    devices = () if step is None else step.devices
+    return min(devices, key=lambda name: name.endswith(("cpu", "CPU:0")), default="")
 
 
 class Ranks:
@@ -24,9 +30,7 @@ class Ranks:
     def received(self, runtime: Runtime, event: Any) -> None:
         """What a runtime says; called before anybody else is told."""
         if isinstance(event, StepEvent) and event.step.devices:
-            # The accelerator, where there is one, says more than the CPU that feeds it.
-            devices = sorted(event.step.devices, key=lambda name: name.endswith(("cpu", "CPU:0")))
-            self._session.upstream.of_runtime(runtime).device = devices[0]
+            self._session.upstream.of_runtime(runtime).device = device(event.step)
         elif isinstance(event, RankEvent):
             self._session.upstream.of_runtime(runtime).rank = event.rank
         elif isinstance(event, HelloEvent) and event.world_size:
@@ -59,7 +63,7 @@ class Ranks:
 
     def process_gone(self, one: Debugged) -> None:
         """A process has ended while others go on."""
-        if one.threads and one.rank is not None:
+        if one.threads and one.rank is not None and not self._session.upstream.leaving:
             self._session.output(f"rank {one.rank} (process {one.pid}) is gone", "important")
 
     # What stops are called

@@ -208,7 +208,7 @@ class Session:
         while True:
             one, message = await self.upstream.inbox.get()
             if message is None:
-                if one is self.upstream.first:
+                if self.upstream.is_last(one):
                     return self._lost()
                 await self._process_gone(one)
             elif message.get("type") == "response":
@@ -216,8 +216,11 @@ class Session:
             elif message.get("type") == "request":
                 self._ask_client(message)
             else:
+                over = message.get("event") == "terminated" and not self.upstream.is_last(one)
                 for event in self.upstream.seen(one, message):
                     await self._take(event)
+                if over:
+                    await self._process_gone(one)
 
     async def _take(self, event: Message) -> None:
         handler = next(self._handlers(f"{event.get('event')}_event"), None)
@@ -230,6 +233,9 @@ class Session:
 
     async def _process_gone(self, one: Debugged) -> None:
         """A process of several has ended, and its threads with it."""
+        if one.ended:
+            return
+        self.start(one.upstream.close())
         for thread in self.upstream.left(one):
             body = {"reason": "exited", "threadId": thread}
             await self._take({"type": "event", "event": "thread", "body": body})

@@ -44,8 +44,12 @@ class Upstreams:
         self.announced: Announced | None = None
         """Told of children; without it the client is."""
         self.inbox: asyncio.Queue[Arrived] = asyncio.Queue()
-        self._count = 1
+        self._known = [self.first]
         self._launched = False
+        self.leaving = False
+        """Whether the client has had enough: that processes go is no news then."""
+        self.attached: dict[str, Any] = {}
+        """The arguments of ``attach``, where the client attached."""
         self._ids = Ids()
         self._current = self.first
         self._initialize: dict[str, Any] = {}
@@ -114,10 +118,13 @@ class Upstreams:
             message = self._said_for_all(message)
         if command == "launch":
             self._launched = True
+        if command == "attach":
+            self.attached = dict(message.get("arguments") or {})
         if command in merging.CONFIGURING:
             self._kept[merging.key(message)] = message
             return self._to_all(message, answered)
         if not self.several:
+            self.leaving |= command in ("disconnect", "terminate")
             return self._to(self.first, message, answered)
         if command in merging.ASKED_OF_ALL:
             return self._to_all(message, answered)
@@ -136,6 +143,7 @@ class Upstreams:
 
         The launcher can't end them all: those that torchrun starts lead process groups of their own.
         """
+        self.leaving = True
         arguments = message.get("arguments") or {}
         others = [one for one in self.all if one is not self.first]
         ends = message["command"] == "terminate" or arguments.get(
@@ -257,8 +265,8 @@ class Upstreams:
 
     def new(self, upstream: Upstream, pid: int | None) -> Debugged:
         """A process that may join."""
-        self._count += 1
-        return Debugged(self._count - 1, upstream, pid)
+        self._known.append(Debugged(len(self._known), upstream, pid))
+        return self._known[-1]
 
     def _configure(self, one: Debugged) -> None:
         """Send what was sent to the others; no message of the client's can come in between."""
@@ -287,12 +295,12 @@ class Upstreams:
             one.initialized.set_result(None)
         if name == "process":
             one.pid = body.get("systemProcessId", one.pid)
+        if name == "terminated" and not self.is_last(one):
+            return []
         if one is not self.first:
-            if name == "terminated":
-                self._pumps.append(asyncio.ensure_future(one.upstream.close()))
             if name == "debugpyWaitingForServer" and one.waiting is not None:
                 one.waiting(body["port"])
-            if name in _OWN or name == "terminated" or body.get("category") == "telemetry":
+            if name in _OWN or body.get("category") == "telemetry":
                 return []
         if name == "debugpyAttach" and self.announced is not None:
             self.announced(one, body)
@@ -339,14 +347,18 @@ class Upstreams:
             return []
         return [{**event, "body": {**body, "breakpoint": {**told, "id": number}}}]
 
+    def is_last(self, one: Debugged) -> bool:
+        """Whether the session is over when a process has gone."""
+        return one in self.all and (not self.several or (self._launched and one is self.first))
+
     def left(self, one: Debugged) -> list[int]:
-        """A process has gone; the threads that went with it."""
+        """A process has gone while others go on; the threads that went with it."""
         one.ended = True
         one.initialized.cancel()
-        if one is self.first:
-            return []
         if one in self.all:
             self.all.remove(one)
+            if one is self.first:
+                self.first = self.all[0]
         if self._current is one:
             self._current = next((other for other in self.all if other.stopped), self.first)
         one.upstream.abandon()
@@ -359,7 +371,7 @@ class Upstreams:
 
     async def close(self) -> None:
         """Let go of all; see ``Upstream.close``."""
-        await asyncio.gather(*(one.upstream.close() for one in reversed(self.all)))
+        await asyncio.gather(*(one.upstream.close() for one in reversed(self._known)))
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)

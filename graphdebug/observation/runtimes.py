@@ -163,10 +163,10 @@ class Runtimes:
 
     def ranks(self) -> list[Rank]:
         """All processes; of a distributed job the ranks alone, in order."""
-        ranked = sorted(filter(self._is_rank, self.all), key=lambda one: one.rank.rank)
+        ranked = sorted(filter(self.is_rank, self.all), key=lambda one: one.rank.rank)
         return [runtime.rank for runtime in ranked or self.all]
 
-    def _is_rank(self, runtime: Runtime) -> bool:
+    def is_rank(self, runtime: Runtime) -> bool:
         """Whether it is a rank, and not a process that a rank started, which inherits its variables."""
         if runtime.joined is not None:
             return True

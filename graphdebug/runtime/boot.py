@@ -23,7 +23,7 @@ from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.runtime import attachment, debugger, presentation, reports
 from graphdebug.runtime.attaching import Attaching
 from graphdebug.runtime.backends import Backend, HookUnfit
-from graphdebug.runtime.breakpoints import Breakpoints
+from graphdebug.runtime.breakpoints import NAMES, Breakpoints
 from graphdebug.runtime.data_breakpoints import DataBreakpoints
 from graphdebug.runtime.debugger import breakpoints
 from graphdebug.runtime.link import Link, NoLink
@@ -153,7 +153,7 @@ class Runtime:
         """The program has made a process group, in which it has this rank."""
         if self.recorder.rank != rank or not self._joined:
             self._joined = True
-            self.recorder.rank = rank
+            self.recorder.rank = NAMES["rank"] = rank
             self._link.send(messages.RankEvent(rank, size))
 
     def log(self, text: str, source: Source) -> None:

@@ -14,6 +14,9 @@ from graphdebug.runtime.frames import absolute
 _HIT = re.compile(r"\s*(==|>=|<=|>|<|%)?\s*(\d+)\s*")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
+NAMES: dict[str, Any] = {"rank": 0}
+"""What conditions know where the program has no such name."""
+
 
 class Breakpoints:
     """All breakpoints by file and line.
@@ -108,7 +111,7 @@ def is_true(condition: str, names: Mapping[str, Any], globals_: Mapping[str, Any
 
 
 def _value(expression: str, names: Mapping[str, Any], globals_: Mapping[str, Any]) -> Any:
-    return eval(_compiled(expression.strip()), {**globals_, **names})
+    return eval(_compiled(expression.strip()), {**NAMES, **globals_, **names})
 
 
 @functools.lru_cache(maxsize=1024)

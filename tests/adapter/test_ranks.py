@@ -11,12 +11,24 @@ import psutil
 import pytest
 from support.dap import Message, Session, Start
 from support.markers import line, program
-from support.processes import wait_until
-from support.ranks import ENVIRONMENT, rank_of, states, stops, torchrun, undisturbed
+from support.processes import Run, wait_until
+from support.ranks import (
+    ENVIRONMENT,
+    free_port,
+    rank_of,
+    states,
+    stops,
+    torchrun,
+    undisturbed,
+)
+
+from graphdebug.protocol.observers import RunningSession
+from graphdebug.transport.registry import running
 
 pytestmark = pytest.mark.frameworks
 
 MLP = program("ranks_mlp.py")
+SPAWNED = program("ranks_spawned.py")
 STEPS = "40"
 TIMEOUT = 3
 """Seconds after which a collective of the program's gives up, for torch's half an hour."""
@@ -36,6 +48,16 @@ def launch(
 def at(name: str, condition: str) -> Message:
     """A conditional breakpoint on a line of the program."""
     return {"line": line(MLP, name), "condition": condition}
+
+
+def attachable(word: str) -> RunningSession:
+    """The job that has this word in its command, once it can be attached to."""
+
+    def found() -> list[RunningSession]:
+        return [one for one in running() if one.attachable and word in one.program]
+
+    wait_until(lambda: bool(found()), "a job that can be attached to", 30)
+    return found()[0]
 
 
 def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_path: Path) -> None:
@@ -86,7 +108,7 @@ def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_
     held = time.monotonic()
     wait_until(lambda: time.monotonic() - held > TIMEOUT + 1, "the timeout to pass", TIMEOUT + 5)
     assert states(session) == {0: "running", 1: "stopped"}
-    assert session.step("next")[1] == line(MLP, "batch") - 1
+    assert session.step("next")[1] == line(MLP, "loop")
     assert states(session) == {0: "running", 1: "stopped"}
 
     # Pause holds whichever runs Python, and so all of them.
@@ -150,3 +172,74 @@ def test_a_killed_rank_is_said_and_those_that_follow_it_join(start: Start, tmp_p
     session.cont()
     assert session.wait_for_exit() == 0
     assert (tmp_path / "debugged").is_file()
+
+
+def test_ranks_of_a_running_job_are_attached_to_and_left(
+    start: Start, run: Run, tmp_path: Path
+) -> None:
+    place, gate = tmp_path / "debugged", tmp_path / "gate"
+    words = ["torchrun", *torchrun(2, MLP, str(place), STEPS, str(TIMEOUT), str(gate))["args"]]
+    job = run("-m", "graphdebug", "run", "--listen", "--", *words, **ENVIRONMENT)
+    for rank in range(2):
+        wait_until((tmp_path / f"waits-{rank}").exists, "the ranks to be in step 2", 60)
+    session = start("attach", options=[str(attachable(str(place)).pid)], timeout=90)
+    session.attach(breakpoints={MLP: [at("batch", "step >= 3")]})
+    for _ in range(2):  # debugpy has found the threads that run already
+        session.client.wait_for_event("thread", lambda body: body["reason"] == "started")
+    gate.touch()
+    assert sorted(stops(session, 2)) == [0, 1]
+    session.set_breakpoints(MLP, [at("after", "rank == 1 and step == 20")])
+    session.cont()
+    assert rank_of(session, session.wait_for_stop("breakpoint")["threadId"]) == 1
+    held = time.monotonic()
+    wait_until(lambda: time.monotonic() - held > TIMEOUT + 1, "the timeout to pass", TIMEOUT + 5)
+    assert states(session) == {0: "running", 1: "stopped"}
+    session.request("disconnect")
+    assert job.wait(60) == 0
+    assert place.read_text() == undisturbed(2, MLP, tmp_path / "bare", STEPS, "60")
+
+
+def test_spawned_ranks_stop_and_data_loader_workers_do_not(start: Start) -> None:
+    session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
+    session.launch(
+        program=SPAWNED,
+        args=[free_port()],
+        breakpoints={SPAWNED: [line(SPAWNED, "item"), line(SPAWNED, "sum")]},
+    )
+    seen = set()
+    for _ in range(2):
+        session.wait_for_stop("breakpoint")
+        assert session.place()[1] == line(SPAWNED, "sum")
+        frame = session.frame()["id"]
+        rank = session.evaluate("dist.get_rank()", frameId=frame)["result"]
+        names = {item["id"]: item["name"] for item in session.request("threads")["threads"]}
+        assert names[session.thread].startswith(f"rank {rank} ")
+        seen.add(rank)
+    assert seen == {"0", "1"}
+    session.cont()
+    assert session.wait_for_exit() == 0
+    assert session.output().count("sum 28") == 2
+    assert not session.transcript.events("debugpyAttach")
+
+
+@pytest.mark.parametrize("policy", ["join", "observe"])
+def test_programs_that_the_program_starts(start: Start, policy: str) -> None:
+    session = start("graphdebug", environment=ENVIRONMENT)
+    child, parent = program("child.py"), program("parent.py")
+    session.launch(
+        program=parent,
+        breakpoints={child: [line(child, "child")], parent: [line(parent, "after")]},
+        children={"programs": policy},
+    )
+    if policy == "join":
+        assert session.wait_for_stop("breakpoint")["allThreadsStopped"] is False
+        assert session.place() == ("child.py", line(child, "child"))
+        assert session.locals()["given"]["value"] == "'from-parent'"
+        names = [item["name"] for item in session.request("threads")["threads"]]
+        assert names[0] == "launcher MainThread"
+        assert names[1].startswith("process ")
+        session.cont()
+    session.wait_for_stop("breakpoint")
+    assert session.place()[0] == "parent.py"
+    session.cont()
+    assert session.wait_for_exit() == 5

@@ -1,7 +1,11 @@
-"""Trains an MLP with DistributedDataParallel over gloo; rank 0 writes losses and weights to a file."""
+"""Trains an MLP with DistributedDataParallel over gloo; rank 0 writes losses and weights to a file.
+
+Arguments: the file, steps, the timeout of collectives in seconds, and a file to wait for in step 2.
+"""
 
 import os
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +14,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 
-def train(steps, timeout):
+def train(steps, timeout, gate=None):
     dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))  # @init
     torch.manual_seed(7)
     model = DistributedDataParallel(
@@ -19,7 +23,11 @@ def train(steps, timeout):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     generator = torch.Generator().manual_seed(dist.get_rank())
     losses = []
-    for step in range(steps):
+    for step in range(steps):  # @loop
+        if step == 2 and gate is not None:
+            gate.with_name(f"waits-{dist.get_rank()}").touch()
+            while not gate.exists():
+                time.sleep(0.01)
         x = torch.randn(16, 8, generator=generator)  # @batch
         loss = model(x).square().mean()
         optimizer.zero_grad()
@@ -36,6 +44,6 @@ def train(steps, timeout):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     place, steps, timeout = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-    result = train(steps, timeout)
+    result = train(steps, timeout, *map(Path, sys.argv[4:]))
     if os.environ["RANK"] == "0":
         Path(place).write_text("\n".join(result))

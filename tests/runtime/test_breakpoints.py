@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pytest import MonkeyPatch
+
 from graphdebug.protocol.runtime import Breakpoint
-from graphdebug.runtime.breakpoints import Breakpoints
+from graphdebug.runtime.breakpoints import NAMES, Breakpoints, is_true
 
 
 def test_hit_counts_stay_with_breakpoints_that_stay_as_they_were() -> None:
@@ -19,3 +21,10 @@ def test_hit_counts_stay_with_breakpoints_that_stay_as_they_were() -> None:
     assert breakpoints.counts == {("/a.py", 1): 1}
     breakpoints.replace_all({"/b.py": (elsewhere,)})
     assert breakpoints.counts == {}
+
+
+def test_conditions_know_the_rank_unless_the_program_has_the_name(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setitem(NAMES, "rank", 3)
+    assert is_true("rank == 3", {}, {})
+    assert is_true("rank == 5", {"rank": 5}, {})
+    assert is_true("rank == 5", {}, {"rank": 5})

@@ -25,10 +25,7 @@ def torchrun(ranks: int, program: str, *args: str, options: tuple[str, ...] = ()
 
 def undisturbed(ranks: int, program: str, place: Path, *args: str) -> str:
     """What the program writes to ``place`` without a debugger, and without torchrun."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    job = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
+    job = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": str(ranks)}
     processes = [
         subprocess.Popen(
             [sys.executable, program, str(place), *args],
@@ -38,6 +35,13 @@ def undisturbed(ranks: int, program: str, place: Path, *args: str) -> str:
     ]
     assert [process.wait(90) for process in processes] == [0] * ranks
     return place.read_text()
+
+
+def free_port() -> str:
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
 
 
 def states(session: Session) -> dict[int, str]:

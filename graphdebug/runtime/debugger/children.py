@@ -17,7 +17,7 @@ from typing import Any, Literal
 from graphdebug.protocol.runtime import ENVIRONMENT_VARIABLE
 from graphdebug.runtime import debugger
 
-Kind = Literal["compiler", "worker", "rank", "program"]
+Kind = Literal["helper", "worker", "rank", "program"]
 
 MARK = "graphdebug-rank"
 """The interpreter option (-X) of a process that was started to be a rank."""
@@ -36,7 +36,7 @@ VARIABLES = (
 
 ANSWER_SECONDS = 2.0
 
-_POLICY = {"compiler": None, "worker": "workers", "rank": "ranks", "program": "programs"}
+_POLICY = {"helper": None, "worker": "workers", "rank": "ranks", "program": "programs"}
 _DEFAULT = {"ranks": "join", "workers": "observe", "programs": "session"}
 
 _forked_kind: Kind = "program"
@@ -64,7 +64,7 @@ def choose() -> None:
     @functools.wraps(patch)
     def patch_args(args: Any, is_exec: bool = False) -> Any:
         patched = patch(args, is_exec)
-        if patched is args or kind(sys._getframe(1)) != "rank" or not isinstance(patched[0], str):
+        if patched is args or kind(sys._getframe(1)) != "rank":
             return patched
         return [patched[0], "-X", MARK, *patched[1:]]
 
@@ -76,11 +76,14 @@ def choose() -> None:
 
 
 def kind(frame: FrameType | None) -> Kind:
-    """What a child process is for, by who starts it, from ``frame`` outwards."""
+    """What a child process is for, by who starts it, from ``frame`` outwards.
+
+    Helpers run none of the program: compilers, and what keeps count of shared memory.
+    """
     while frame is not None:
         module, function = str(frame.f_globals.get("__name__")), frame.f_code.co_name
-        if module.startswith("torch._inductor."):
-            return "compiler"
+        if module.startswith("torch._inductor.") or module == "multiprocessing.resource_tracker":
+            return "helper"
         if module == "torch.utils.data.dataloader" and function == "__init__":
             return "worker"
         if module == "torch.multiprocessing.spawn" and function == "start_processes":
