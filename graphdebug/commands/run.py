@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import shlex
@@ -133,7 +134,10 @@ class Observation(Follower):
             invitation = attachable(invitation, listening.wait)
         stream = standard_error()
         if self._configuration.capture == "off" or not Footer.fits(stream):
-            return await run_observed(command, self._job.runtimes, invitation)
+            try:
+                return await run_observed(command, self._job.runtimes, invitation)
+            finally:
+                self._say_alerts(stream)
         footer = Footer(stream)
         drawing = asyncio.ensure_future(self._draw(footer))
         try:
@@ -143,6 +147,15 @@ class Observation(Follower):
             footer.close()
             if self._table.backends:
                 Console(file=stream).print(self._table.render())
+            self._say_alerts(stream)
+
+    def _say_alerts(self, stream: IO[str]) -> None:
+        """Say what the user should know, a line each, below the program's own output."""
+        for alert in self._table.alerts:
+            source = alert.source
+            place = "" if source is None else f" {source.path}:{source.line}:"
+            with contextlib.suppress(OSError, ValueError):  # nobody may read it any more
+                print(f"graphdebug:{place} {alert.kind}: {alert.message}", file=stream, flush=True)
 
     async def _draw(self, footer: Footer) -> None:
         while True:

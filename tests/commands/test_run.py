@@ -97,6 +97,17 @@ def test_steps_are_written_as_json_lines(tmp_path: Path) -> None:
     assert {step["source"]["line"] for step in lines} == {8}
 
 
+def test_alerts_are_said_at_the_end_without_a_terminal(tmp_path: Path) -> None:
+    program = write(tmp_path, TORCH_LOOP.replace("(weight * weight)", "(weight - 1).log()"))
+    observed = graphdebug_run(program)
+    bare = subprocess.run([sys.executable, program], capture_output=True, text=True)
+    assert (observed.returncode, observed.stdout) == (0, bare.stdout)
+    assert observed.stderr.startswith(bare.stderr)
+    said = observed.stderr[len(bare.stderr) :].splitlines()
+    assert said[0].startswith(f"graphdebug: {program}:7: inf: log (program.py:7) made Inf")
+    assert all(line.startswith(f"graphdebug: {program}:") for line in said)
+
+
 @pytest.mark.frameworks
 def test_the_table_is_drawn_below_the_programs_output(tmp_path: Path) -> None:
     program = write(tmp_path, TORCH_LOOP.replace("range(5)", "range(3000)"))
