@@ -22,6 +22,7 @@ from graphdebug.adapter.records import Records
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
 from graphdebug.adapter.session import Session
+from graphdebug.adapter.sources import Sources
 from graphdebug.adapter.stops import Stops
 from graphdebug.adapter.unanswered import Unanswered
 from graphdebug.adapter.upstream import Upstream
@@ -95,7 +96,7 @@ class DebugAdapter(Debugging):
             replay,
             self._node_stops,
             self._lifecycle,
-            *([self._attaching] if self._attaches else []),
+            *([self._attaching, Sources(self.session)] if self._attaches else []),
             children,
             self._ranks,
             self._bindings,

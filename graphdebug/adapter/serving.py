@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from graphdebug.adapter.mapping import Mapped
 from graphdebug.adapter.upstream import Upstream
 from graphdebug.transport.connections import Connection
 
@@ -26,4 +27,4 @@ async def serve_job(client: Connection, job: Job) -> None:
     upstream = await Upstream.start_guarded()
     from graphdebug.adapter.debug_adapter import DebugAdapter
 
-    await DebugAdapter(client, upstream, job).run()
+    await DebugAdapter(Mapped(client), upstream, job).run()

@@ -89,7 +89,11 @@ class Job:
         return psutil.Process(self.pid)
 
     def end(self) -> None:
-        """Kill what still runs."""
+        """End what still runs."""
+        if self.process.poll() is None:
+            self.process.terminate()  # the hub passes it on, and removes what it made
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
         if self.process.poll() is None:
             for child in self.hub().children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -115,7 +119,9 @@ def job(*words: str, **environment: str) -> Iterator[Job]:
 
 @contextlib.contextmanager
 def debugging(
-    session: RunningSession, breakpoints: Mapping[str, Sequence[int]] | None = None
+    session: RunningSession,
+    breakpoints: Mapping[str, Sequence[int]] | None = None,
+    **configuration: Any,
 ) -> Iterator[Client]:
     """A debug session with a job, without a process of its own; it just hangs up at the end."""
     link = target(session).debug()
@@ -128,7 +134,7 @@ def debugging(
     client = Client(link.makefile("rb"), link.makefile("wb"), hang_up=hang_up)
     try:
         client.request("initialize", adapterID="graphdebug", pathFormat="path")
-        attach = client.send("attach")
+        attach = client.send("attach", **configuration)
         client.wait_for_event("initialized")
         for path, lines in (breakpoints or {}).items():
             wanted = [{"line": number} for number in lines]

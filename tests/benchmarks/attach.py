@@ -1,0 +1,147 @@
+"""What being attachable costs, and being attached to, on the workloads W1 to W3.
+
+``python tests/benchmarks/attach.py [--rounds N] [--output DIRECTORY]`` writes ``attach.md`` and
+``attach.json``. All contenders are processes that stand ready beside each other; in each round every
+one runs a block of steps, in turn, whose CPU time, of all threads of the program, is held against that
+of the bare program in the same round. Given are medians of the ratios, with the quartiles. The losses
+are the same to the bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS))
+
+from support.jobs import Job, debugging  # noqa: E402
+
+from graphdebug.commands.finding import target  # noqa: E402
+
+PROGRAM = TESTS / "benchmarks" / "programs" / "torch_workloads.py"
+STEPS = {"W1": 100, "W2": 3, "W3": 4}
+"""In a block."""
+BARE, AGAIN = "bare", "control: bare again"
+UNATTACHED, LEFT = "attachable, nobody there", "attached to and left"
+WATCHED, IDLE = "graphdebug attach looks on", "an editor is attached, capture off, and idle"
+STEPPED = "an editor is attached, capture steps, and idle"
+NAMES = (BARE, UNATTACHED, LEFT, WATCHED, IDLE, STEPPED, AGAIN)
+
+
+class Running:
+    """A contender, ready to run steps."""
+
+    def __init__(self, name: str, workload: str, directory: Path) -> None:
+        address = str(directory / "socket")
+        self._clients = contextlib.ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._job: Job | None = None
+        with Listener(address, "AF_UNIX") as listener:
+            if name in (BARE, AGAIN):
+                command = [sys.executable, str(PROGRAM), workload, address]
+                self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+            else:
+                self._job = Job("--listen", str(PROGRAM), workload, address)
+            self._link: Connection = listener.accept()
+        if self._job is not None:
+            self._attach(name, self._job)
+
+    def _attach(self, name: str, job: Job) -> None:
+        if name == WATCHED:
+            client = target(job.session).observe("steps")
+            self._clients.callback(client.close)
+        elif name in (IDLE, STEPPED):
+            capture = "off" if name == IDLE else "steps"
+            self._clients.enter_context(debugging(job.session, capture=capture))
+        elif name == LEFT:
+            with debugging(job.session) as client:
+                client.request("disconnect", terminateDebuggee=False)
+
+    def run(self, steps: int) -> tuple[float, float]:
+        """CPU seconds a step, and the last loss."""
+        self._link.send(steps)
+        cpu, _, loss = self._link.recv()
+        return cpu, loss
+
+    def close(self) -> None:
+        """End it."""
+        self._clients.close()
+        self._link.send(0)
+        self._link.close()
+        if self._process is not None:
+            assert self._process.wait(60) == 0
+        if self._job is not None:
+            assert self._job.process.wait(60) == 0
+            self._job.end()
+
+
+def measure(workload: str, rounds: int) -> dict[str, list[float]]:
+    """CPU seconds a step of each contender in each round, after two that aren't counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in NAMES}
+    with tempfile.TemporaryDirectory() as directory:
+        started = {}
+        for number, name in enumerate(NAMES):
+            place = Path(directory) / str(number)
+            place.mkdir()
+            started[name] = Running(name, workload, place)
+        for number in range(rounds + 2):
+            losses, turn = set(), number % len(NAMES)
+            for name in (*NAMES[turn:], *NAMES[:turn]):
+                cpu, loss = started[name].run(STEPS[workload])
+                losses.add(loss.hex())
+                if number >= 2:
+                    seconds[name].append(cpu)
+            assert len(losses) == 1, f"the losses differ: {losses}"
+        for running in started.values():
+            running.close()
+    return seconds
+
+
+def spread(one: list[float], other: list[float]) -> str:
+    """Median and quartiles of the ratios."""
+    ratios = [a / b for a, b in zip(one, other, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+
+
+def table(results: dict[str, dict[str, list[float]]]) -> str:
+    """All results in Markdown."""
+    rows = [f"| CPU, to bare | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
+    bare = [f"{statistics.median(each[BARE]) * 1e3:.2f} ms" for each in results.values()]
+    rows.append(f"| {BARE} | {' | '.join(bare)} |")
+    for name in NAMES[1:]:
+        cells = [spread(each[name], each[BARE]) for each in results.values()]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--output", type=Path, default=TESTS / "benchmarks" / "results")
+    arguments = parser.parse_args()
+    before = os.getloadavg()[0]
+    results = {workload: measure(workload, arguments.rounds) for workload in STEPS}
+    load = before, os.getloadavg()[0]
+    text = table(results) + (
+        f"\n{arguments.rounds} rounds of {', '.join(map(str, STEPS.values()))} steps; one thread, "
+        f"{os.cpu_count()} cores, load {load[0]:.1f} before and {load[1]:.1f} after.\n"
+    )
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / "attach.json").write_text(json.dumps({"load": load, "cpu": results}) + "\n")
+    (arguments.output / "attach.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
