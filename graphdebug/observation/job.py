@@ -81,6 +81,7 @@ class Job(Observer):
         self.observers.changed = self._looked_at
         self._capture = unattended.capture
         self._step_events = StepEvents(self.observers.tell)
+        self._had_client = False
         self._place: Place | None = None
         self._door: Door | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -128,6 +129,9 @@ class Job(Observer):
             if self.debugging is None:
                 self._start(self.configure())
 
+    async def _let_go(self, runtime: Runtime) -> None:
+        await runtime.request("go", messages.GoArguments())
+
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -152,9 +156,12 @@ class Job(Observer):
 
     async def go(self) -> None:
         """A client has come: a program that waits for one need wait no more."""
+        self._had_client = True
         await self.runtimes.tell("go", messages.GoArguments())
 
     def received(self, runtime: Runtime, event: Any) -> None:
+        if isinstance(event, messages.HelloEvent) and self._had_client:
+            self._start(self._let_go(runtime))  # it came later than the one it would wait for
         if isinstance(event, messages.GraphEvent):
             self.steps.add_graph(runtime.number, event)
         elif isinstance(event, messages.StepEvent):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -110,3 +113,44 @@ def test_what_cant_be_attached_to_says_why_and_what_helps() -> None:
         os.kill(sleeping.pid, signal.SIGKILL)
         sleeping.wait()
     assert "nothing can be attached to" in command("ps").stdout
+
+
+def test_keys_of_a_terminal_pause_the_job_and_let_it_go_on() -> None:
+    with job("--listen", PLAIN) as running_job:
+        assert running_job.read() == "ready"
+        ours, theirs = pty.openpty()
+        terminal = subprocess.Popen(
+            [*GRAPHDEBUG, "attach", str(running_job.session.pid)],
+            stdin=theirs, stdout=theirs, stderr=theirs,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"},
+        )  # fmt: skip
+        os.close(theirs)
+        shown = ""
+
+        def until(*words: str) -> None:
+            nonlocal shown
+            while not any(word in shown for word in words):
+                ready, _, _ = select.select([ours], [], [], 30)
+                assert ready, f"waited for {words}; it showed {shown[-2000:]!r}"
+                shown += os.read(ours, 65536).decode(errors="replace")
+            shown = ""
+
+        try:
+            until("q quit")
+            os.write(ours, b"p")
+            until("stopped at attached_plain.py", "stopped at threading.py")
+            os.write(ours, b"c")
+            os.write(ours, b"n")
+            until("stops where a NaN")
+            os.write(ours, b"q")
+            with contextlib.suppress(OSError):  # a terminal that nobody writes to ends so
+                while os.read(ours, 65536):
+                    pass
+            assert terminal.wait(20) == 0
+        finally:
+            terminal.kill()
+            terminal.wait()
+            os.close(ours)
+        running_job.tell()
+        assert running_job.read() == "told to stop True"
+        assert running_job.process.wait(20) == 0
