@@ -13,6 +13,9 @@ from graphdebug.transport.dap import Client, Disconnected, RequestFailed
 
 NAN = "graphdebug.nan"
 
+LEAVE_SECONDS = 5.0
+"""How long a farewell may take; the hub lets the job go without one, too."""
+
 
 class Control:
     """Pauses the job, lets it go on, and has it stop where a NaN comes about.
@@ -26,15 +29,22 @@ class Control:
         self._client: Client | None = None
         self._nan = False
         self._said: list[str] = []
+        self._stopped: set[int] = set()
+        """Threads; debugpy never answers where one that runs is to continue."""
 
     @property
     def lines(self) -> list[str]:
         """What happened, and where the stopped threads stand."""
+        self._look()
+        return [*self._said, *(["stops where a NaN or an Inf comes about"] if self._nan else [])]
+
+    def _look(self) -> None:
+        """Take what has stopped since."""
         if self._client is not None:
             for stop in self._client.pending_events("stopped"):
                 self._client.wait_for_event("stopped", timeout=0)
+                self._stopped.add(stop["threadId"])
                 self._said = [self._place(stop)]
-        return [*self._said, *(["stops where a NaN or an Inf comes about"] if self._nan else [])]
 
     def press(self, key: str) -> None:
         """A key was pressed; those that mean nothing do nothing."""
@@ -49,14 +59,15 @@ class Control:
             self._said = [str(error)]
         except (Disconnected, TimeoutError) as error:
             self._said = [f"the debug session is over: {error}"]
-            self._client = None
+            self.close()
 
     def close(self) -> None:
         """Leave the job to itself."""
         client, self._client = self._client, None
+        self._stopped.clear()
         if client is not None:
             with contextlib.suppress(RequestFailed, Disconnected, TimeoutError):
-                client.request("disconnect", terminateDebuggee=False)
+                client.send("disconnect", terminateDebuggee=False).wait(timeout=LEAVE_SECONDS)
             client.close()
 
     def _begin(self) -> Client:
@@ -86,9 +97,11 @@ class Control:
         self._said = ["pausing ..."]
 
     def _continue(self, client: Client) -> None:
-        for thread in self._threads(client):
+        self._look()
+        for thread in self._stopped:
             with contextlib.suppress(RequestFailed):
-                client.request("continue", threadId=thread["id"])
+                client.request("continue", threadId=thread)
+        self._stopped.clear()
         self._said = []
 
     def _break_on_nan(self, client: Client) -> None:
