@@ -48,6 +48,7 @@ def train(model, steps, inputs, poison=None):
 
 train(Deep(), 1, torch.randn(4))
 train(Small(), 40, torch.randn(32, 8), poison=30)
+train(Small(), 40, torch.randn(32, 8))
 with torch.no_grad():
     count = torch.zeros(())
     for _ in range(LONG):

@@ -91,7 +91,7 @@ export class GraphModel {
     this.pulse.changed();
   }
 
-  /** The node that an arrow key leads to from another one. */
+  /** The node that a key leads to: an arrow, or `b` for what has its gradient, or whose it is. */
   beside(index: number | undefined, key: string): number | undefined {
     const { plan } = this;
     if (plan === undefined) return undefined;
@@ -101,6 +101,7 @@ export class GraphModel {
     const up = plan.columns[plan.piece(box.index)?.column ?? 0]?.up === true;
     if (key === "ArrowDown") return (up ? box.from[0] : box.to[0]) ?? inOrder(plan, box, up ? -1 : 1);
     if (key === "ArrowUp") return (up ? box.to[0] : box.from[0]) ?? inOrder(plan, box, up ? 1 : -1);
+    if (key === "b") return box.forwardNode ?? box.backward[0];
     return beside(plan, box, key === "ArrowRight" ? 1 : -1);
   }
 

@@ -75,7 +75,10 @@ export class Plan {
       const piece: Piece = {
         column: this.columns.length,
         boxes: part,
-        places: part.map((_, at) => ({ x: 0, y: at * (BOX_HEIGHT + BETWEEN) })),
+        places: part.map((_, at) => ({
+          x: 0,
+          y: (up ? part.length - 1 - at : at) * (BOX_HEIGHT + BETWEEN),
+        })),
         bends: new Map(),
         width: BOX_WIDTH,
         height: part.length * (BOX_HEIGHT + BETWEEN) - BETWEEN,

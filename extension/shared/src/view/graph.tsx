@@ -114,6 +114,9 @@ export function GraphView({ of }: { of: Observed }): JSX.Element {
     else if (pan !== undefined) {
       const there = model.beside(chosen, event.key);
       if (there !== undefined) choose(there);
+    } else if (event.key === "b") {
+      const there = model.beside(chosen, "b");
+      if (there !== undefined) choose(there);
     } else if (event.key === "+" || event.key === "=") approach(1.25);
     else if (event.key === "-") approach(0.8);
     else if (event.key === "0") model.fit(true);
@@ -175,7 +178,7 @@ export function GraphView({ of }: { of: Observed }): JSX.Element {
           ref={area}
           role="application"
           aria-roledescription="graph"
-          aria-label={`Graph of ${counted(total, "node")}. Arrow keys go from node to node, Enter goes to the line, plus and minus zoom.`}
+          aria-label={`Graph of ${counted(total, "node")}. Arrow keys go from node to node, B between forward and backward, Enter to the line, plus and minus zoom.`}
           tabIndex={0}
           onKeyDown={onKeyDown}
         >
