@@ -107,7 +107,7 @@ function row(step: Step, longest: number, losses: boolean): ReturnType<Parameter
         {losses && (
           <span role="gridcell" class="numeric">{step.loss === undefined ? "" : number(step.loss)}</span>
         )}
-        <span role="gridcell" class="numeric" title={nodes(step)}>
+        <span role="gridcell" class="numeric ellipsis" title={nodes(step)}>
           {grouped(step.forwardNodes)}
           {step.backwardNodes > 0 && <span class="muted"> ↩{grouped(step.backwardNodes)}</span>}
         </span>
