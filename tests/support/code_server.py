@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from support.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,7 +107,7 @@ class CodeServer:
         """Install an extension, as the command line does it."""
         subprocess.run(
             [*self._command(), "--install-extension", str(vsix), "--force"],
-            check=True, stdout=subprocess.DEVNULL, env=self._variables(),
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self._variables(),
         )  # fmt: skip
 
     def start(self, *options: str) -> None:
@@ -128,6 +130,11 @@ class CodeServer:
             return found is not None
 
         wait_until(listens, "code-server to listen", START_SECONDS)
+
+    def processes(self) -> list[psutil.Process]:
+        """What it has started that runs."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid).children(recursive=True)
 
     def stop(self) -> None:
         """End it, and all that it started."""

@@ -59,6 +59,7 @@ const checks = {
   },
 
   async "Nodes fill, and a click on one goes to its line"(window) {
+    await window.fold("Breakpoints");
     await window.focusView("Nodes");
     const nodes = await window.view("nodes");
     const row = nodes.getByRole("row", { name: /linear/i }).first();
@@ -145,6 +146,7 @@ const checks = {
 
   async "the NaN filter in Breakpoints stops where the first one is made"(window) {
     await window.openFile("nan_stops.py");
+    await window.unfold("Breakpoints");
     const filter = window.page.locator(".debug-breakpoints .monaco-list-row", { hasText: "NaN and Inf" });
     await filter.locator("input[type=checkbox], .monaco-custom-toggle").first().click();
     await window.debug();

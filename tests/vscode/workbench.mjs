@@ -175,8 +175,16 @@ export class Workbench {
 
   /** Close a part of the sidebar, to make room for others. */
   async fold(name) {
+    await this.#turn(name, "true");
+  }
+
+  async unfold(name) {
+    await this.#turn(name, "false");
+  }
+
+  async #turn(name, from) {
     const header = this.page.locator(".pane-header", { hasText: name });
-    if ((await header.getAttribute("aria-expanded")) === "true") await header.click();
+    if ((await header.getAttribute("aria-expanded")) === from) await header.locator(".title, .codicon").first().click();
   }
 
   async stepBack() {

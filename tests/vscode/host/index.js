@@ -1,15 +1,25 @@
 // Runs inside the extension host: each check uses the editor's own API, a real adapter and real programs.
 const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
 const { chmodSync, existsSync, readdirSync, writeFileSync } = require("node:fs");
 const path = require("node:path");
+const v8 = require("node:v8");
+const vm = require("node:vm");
 const vscode = require("vscode");
 
 const PATIENCE = 30_000;
 const folder = vscode.workspace.workspaceFolders[0];
 const at = (name) => vscode.Uri.joinPath(folder.uri, name);
 
-async function until(what, condition) {
-  const end = Date.now() + PATIENCE;
+/** Bytes in use once what nobody needs is thrown away. */
+function heap() {
+  v8.setFlagsFromString("--expose-gc");
+  vm.runInNewContext("gc")();
+  return process.memoryUsage().heapUsed;
+}
+
+async function until(what, condition, patience = PATIENCE) {
+  const end = Date.now() + patience;
   for (;;) {
     const value = await condition();
     if (value) return value;
@@ -77,6 +87,7 @@ async function debug(configuration) {
 async function evaluate(session, frameId, expression) {
   return (await session.customRequest("evaluate", { expression, frameId, context: "repl" })).result;
 }
+
 
 const checks = {
   async "the manifest's commands are there, and the language server's"() {
@@ -175,6 +186,54 @@ const checks = {
     const logs = path.join(process.env.PROFILE, "logs");
     const kept = readdirSync(logs, { recursive: true }).filter((name) => name.includes("graphdebug.graphdebug") && name.endsWith(".log"));
     assert(kept.length > 0);
+  },
+
+  async "a job is picked from those of this machine, and debugged where it runs"() {
+    const started = spawn(
+      path.join(folder.uri.fsPath, ".venv", "bin", "python"),
+      ["-m", "graphdebug", "run", "--listen", "127.0.0.1:0", at("streams.py").fsPath, "60"],
+      { env: { ...process.env, PYTHONPATH: process.env.CHECKOUT }, stdio: ["ignore", "ignore", "pipe"] },
+    );
+    try {
+      let said = "";
+      started.stderr.on("data", (data) => (said += data));
+      await until("the job", () => said.includes("attachable"));
+      // A job is listed once its program has imported a framework.
+      const registry = path.join(process.env.XDG_RUNTIME_DIR, "graphdebug");
+      await until("the job's file", () => existsSync(registry) && readdirSync(registry).some((name) => name.startsWith(`${started.pid}-`)));
+      let picked;
+      vscode.commands.executeCommand("graphdebug.pickProgram").then((answer) => (picked = answer));
+      await until("the choice", async () => {
+        await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+        return picked;
+      });
+      assert(said.includes(`graphdebug attach ${picked}`), said);
+      await breakpoint("streams.py", "step");
+      const session = await debug({ request: "attach", endpoint: picked });
+      const { frame } = await stopped(session);
+      assert.equal(frame.line, await line("streams.py", "step"));
+      await vscode.debug.stopDebugging(session);
+      await ended(session);
+    } finally {
+      started.kill();
+    }
+  },
+
+  async "the extension host keeps nothing of a thousand steps a second"() {
+    const wanted = Number(process.env.STREAM_STEPS ?? 3000);
+    const seconds = String(wanted / 100 + 30);
+    const session = await debug({ program: at("streams.py").fsPath, args: [seconds], capture: "steps" });
+    const total = async () => (await session.customRequest("graphdebugSteps", { begin: 0, end: 0 })).total;
+    await until("the view", async () => (await vscode.commands.getCommands(true)).includes("graphdebug.steps.focus"));
+    await vscode.commands.executeCommand("graphdebug.steps.focus");
+    const first = await until("steps", async () => (await total()) > 500 && total());
+    const before = heap();
+    await until("as many steps more", async () => (await total()) > first + wanted, 1000 * seconds);
+    const kept = (heap() - before) / 2 ** 20;
+    console.log(`[check] figure ${wanted} steps left ${kept.toFixed(2)} MiB in the extension host's heap`);
+    await vscode.debug.stopDebugging(session);
+    await ended(session);
+    assert(kept < 3, `${kept} MiB`);
   },
 
   async "a child process is a session of its own, under its parent's"() {
