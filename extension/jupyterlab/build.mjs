@@ -3,8 +3,11 @@
 import { build } from "esbuild";
 import { rmSync } from "node:fs";
 
+import { bundling } from "../shared/bundling.mjs";
+
 rmSync("lib", { recursive: true, force: true });
 await build({
+  ...bundling,
   entryPoints: ["src/index.ts"],
   outdir: "lib",
   bundle: true,

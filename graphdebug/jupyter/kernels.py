@@ -66,6 +66,11 @@ class Kernel:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    @property
+    def listened_to(self) -> bool:
+        """Whether a page looks at it."""
+        return bool(self._listeners)
+
     def tell(self, event: str, body: dict[str, Any]) -> None:
         """Send an event to all who listen."""
         for listener in list(self._listeners):
@@ -116,6 +121,8 @@ class Kernels:
         kernel = self._kernels.get(id)
         if kernel is not None:
             await kernel.close()
+            if not kernel.listened_to:
+                self._kernels.pop(id, None)
 
     async def close(self) -> None:
         """The server ends."""

@@ -32,6 +32,7 @@ export class Lab {
     await lab.idle();
     await page.locator('.jp-SideBar.jp-mod-right .lm-TabBar-tab[title^="graphdebug"]').click();
     await lab.sidebar.waitFor();
+    await lab.widen(200);
     return lab;
   }
 
@@ -86,6 +87,13 @@ export class Lab {
     }
   }
 
+  /** Off again, lest JupyterLab turns it on in a kernel that starts anew, in the middle of an import. */
+  async debuggerOff() {
+    const bug = this.front.locator(".jp-DebuggerBugButton").first();
+    await bug.click();
+    await this.until(async () => (await bug.getAttribute("aria-pressed")) === "false", "no debugger");
+  }
+
   /** Click left of a line that has this text. */
   async breakpoint(number, text) {
     const cell = this.cell(number);
@@ -98,13 +106,227 @@ export class Lab {
 
   /** Start a cell and don't wait. */
   async start(number) {
+    this.running = { number, prompt: await this.prompt(number) };
     await this.cell(number).locator(".cm-content").click();
     await this.page.keyboard.press("Control+Enter");
   }
 
-  /** The rows of a view, as texts of their cells. */
-  async rows(view) {
-    return this.sidebar.locator(`[aria-label="${view}"]`).allInnerTexts();
+  async prompt(number) {
+    return this.cell(number).locator(".jp-InputPrompt").innerText();
+  }
+
+  /** Whether the cell that was started is over. */
+  async over() {
+    const now = await this.prompt(this.running.number);
+    return /\d/.test(now) && now !== this.running.prompt;
+  }
+
+  /** Drag the sidebar's edge to the left. */
+  async widen(pixels) {
+    const { x, y, height } = await this.sidebar.boundingBox();
+    const { mouse } = this.page;
+    await mouse.move(x - 2, y + height / 2);
+    await mouse.down();
+    await mouse.move(x - 2 - pixels, y + height / 2, { steps: 4 });
+    await mouse.up();
+    await this.until(async () => (await this.sidebar.boundingBox()).width > 300, "a wider sidebar");
+  }
+
+  /** Show the sidebar; JupyterLab's debugger opens its own when it is turned on. */
+  async show() {
+    if (!(await this.sidebar.isVisible())) {
+      await this.page.locator('.jp-SideBar.jp-mod-right .lm-TabBar-tab[title^="graphdebug"]').click();
+    }
+    await this.sidebar.waitFor();
+  }
+
+  /** What the sidebar says of that many breakpoints. */
+  async messages(count) {
+    const rows = this.sidebar.locator(".graphdebug-breakpoints li");
+    await rows.nth(count - 1).waitFor();
+    return rows.allInnerTexts();
+  }
+
+  /**
+   * Wait until the thread stands or the cell is over; what is said where it stands, and the variables.
+   * `says`: whether something is going to be said.
+   */
+  async stopOrEnd(says) {
+    const stands = this.page.locator(".jp-DebuggerEditor-highlight");
+    const variables = this.page.locator(".jp-DebuggerVariables");
+    let over = false;
+    let said = "";
+    await this.until(async () => {
+      over = await this.over();
+      if (over || !(await stands.count())) return over;
+      const text = await variables.textContent();
+      if (!text.includes("counter") || text === this.before) return false;
+      said = await this.sidebar.locator(".graphdebug-stop").innerText();
+      if (says && !said) return false;
+      this.before = text;
+      return true;
+    }, "a stop");
+    if (over) return undefined;
+    return { said, variables: this.before };
+  }
+
+  /** Go on from a stop. */
+  async goOn() {
+    await this.command("debugger:continue");
+  }
+
+  async prompt(number) {
+    return this.cell(number).locator(".jp-InputPrompt").innerText();
+  }
+
+  /** Whether the cell that was started is over. */
+  async over() {
+    const now = await this.prompt(this.running.number);
+    return /\d/.test(now) && now !== this.running.prompt;
+  }
+
+  /** Drag the sidebar's edge to the left. */
+  async widen(pixels) {
+    const { x, y, height } = await this.sidebar.boundingBox();
+    const { mouse } = this.page;
+    await mouse.move(x - 2, y + height / 2);
+    await mouse.down();
+    await mouse.move(x - 2 - pixels, y + height / 2, { steps: 4 });
+    await mouse.up();
+    await this.until(async () => (await this.sidebar.boundingBox()).width > 300, "a wider sidebar");
+  }
+
+  /** Show the sidebar; JupyterLab's debugger opens its own when it is turned on. */
+  async show() {
+    if (!(await this.sidebar.isVisible())) {
+      await this.page.locator('.jp-SideBar.jp-mod-right .lm-TabBar-tab[title^="graphdebug"]').click();
+    }
+    await this.sidebar.waitFor();
+  }
+
+  /** What the sidebar says of that many breakpoints. */
+  async messages(count) {
+    const rows = this.sidebar.locator(".graphdebug-breakpoints li");
+    await rows.nth(count - 1).waitFor();
+    return rows.allInnerTexts();
+  }
+
+  /** Run a cell to its end. */
+  async run(number) {
+    await this.start(number);
+    await this.until(() => this.over(), `cell ${number} to end`);
+  }
+
+  get counted() {
+    return this.sidebar.getByText(/^[\d,.\s]+ steps?\b/).first();
+  }
+
+  /** How many steps the sidebar says there are. */
+  async steps() {
+    if (!(await this.counted.count())) return 0;
+    return Number(/^[\d,]+/.exec(await this.counted.innerText())[0].replaceAll(",", ""));
+  }
+
+  /** Wait until it says so. */
+  async stepsAre(count) {
+    await this.until(async () => (await this.steps()) === count, `${count} steps`, () => this.steps());
+  }
+
+  /** Wait until it says more; how many. */
+  async stepsBeyond(count) {
+    let now = count;
+    await this.until(async () => (now = await this.steps()) > count, `more than ${count} steps`);
+    return now;
+  }
+
+  /** Wait until what is said to be there is what the server has. */
+  async settled() {
+    await this.until(async () => (await this.steps()) === (await this.known()), "all steps", () => this.steps());
+  }
+
+  /** How many steps the server has of the kernel in front. */
+  async known() {
+    return this.page.evaluate(async () => {
+      const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+      const answer = await fetch(`/graphdebug/kernels/${kernel.id}/steps?begin=0&end=0`);
+      return (await answer.json()).total;
+    });
+  }
+
+  /** The nodes that the server has of a step. */
+  async nodes(step) {
+    return this.page.evaluate(async (step) => {
+      const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+      const answer = await fetch(`/graphdebug/kernels/${kernel.id}/nodes?step=${step}`);
+      return (await answer.json()).nodes.map(({ name, iteration }) => ({ name, iteration }));
+    }, step);
+  }
+
+  async until(condition, what, now = () => "") {
+    const end = Date.now() + PATIENCE;
+    while (!(await condition())) {
+      if (Date.now() > end) throw new Error(`waited for ${what}: ${await now()}`);
+      await this.page.evaluate(() => new Promise(requestAnimationFrame));
+    }
+  }
+
+  /** The rows that the list of steps shows. */
+  async stepRows() {
+    return this.sidebar.locator('[aria-label="Steps"] [role="row"], [role="row"]').allInnerTexts();
+  }
+
+  async status() {
+    return this.page.evaluate(() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status);
+  }
+
+  async openNotebook(path) {
+    await this.command("docmanager:open", { path });
+    await this.page.waitForFunction((path) => window.jupyterapp.shell.currentWidget?.context?.path === path, path);
+    await this.idle();
+  }
+
+  async restart() {
+    const done = this.command("notebook:restart-clear-output");
+    await this.page.locator(".jp-Dialog .jp-mod-accept").click();
+    await done;
+    await this.idle();
+  }
+
+  /** Press the button in the notebook's toolbar. */
+  async toggle(on) {
+    const button = this.front.locator(".graphdebug-toggle").first();
+    await button.click();
+    await this.front.locator(`.graphdebug-toggle[aria-pressed="${on}"], .graphdebug-toggle [aria-pressed="${on}"]`).first().waitFor();
+  }
+
+  /** Show a tensor in a panel of its own; what is said of it. */
+  async tensor(expression) {
+    await this.command("graphdebug:show-tensor", { expression });
+    const panel = this.page.locator("#graphdebug-tensor");
+    await panel.getByText(/float32/).first().waitFor();
+    const text = await panel.locator(".bar").first().innerText();
+    await this.page.evaluate(() => {
+      [...window.jupyterapp.shell.widgets("main")].find(({ id }) => id === "graphdebug-tensor").close();
+    });
+    return text;
+  }
+
+  /** The colour behind a view, another than this one. */
+  async background(other) {
+    const read = () => this.page.evaluate(() => {
+      const view = document.querySelector("#graphdebug-sidebar .graphdebug-place").shadowRoot.host;
+      return getComputedStyle(view).getPropertyValue("--gd-background").trim() || getComputedStyle(view).color;
+    });
+    await this.until(async () => (await read()) !== other, "another colour");
+    return read();
+  }
+
+  /** The active cell's number among all, and the line that is selected in it. */
+  async activeCell() {
+    return this.page.evaluate(() => {
+      const { content } = window.jupyterapp.shell.currentWidget;
+      return [content.activeCellIndex, content.activeCell.editor?.getSelection().start.line];
+    });
   }
 
   async picture(path) {

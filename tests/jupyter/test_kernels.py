@@ -11,11 +11,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from support.sandbox import Sandbox
 
 pytest.importorskip("jupyterlab")
+import nbformat
 from nbclient import NotebookClient
 from support.jupyter import Kernel, Server
 
@@ -32,7 +32,7 @@ def server() -> Iterator[Server]:
     started = Server(box.root / "jupyter", box.environment)
     yield started
     started.close()
-    leaks = [leak for leak in box.leaks() if "torchinductor" not in leak]
+    leaks = box.leaks()
     box.remove()
     assert not leaks
 
@@ -157,6 +157,37 @@ def test_a_kernel_that_was_started_elsewhere_joins(server: Server) -> None:
     assert kernel.steps(1)
     kernel.shut_down()
     events.close()
+
+
+FORWARD = """hidden = model[0](x)
+out = model[2](hidden.relu())
+loss = (out - y).pow(2).mean()
+loss.backward()"""
+
+
+def test_backward_stops_in_a_cell_and_steps_from_node_to_node(kernel: Kernel) -> None:
+    kernel.attach_debugger()
+    path = kernel.debug("dumpCell", code=FORWARD)["sourcePath"]
+    line = [{"line": 3}]
+    kernel.debug("setBreakpoints", source={"path": path}, breakpoints=line, sourceModified=False)
+    seen = kernel.seen
+    cell = kernel.begin(FORWARD)
+    frames = []
+    for go_on in ("continue", "next", "next", "continue"):
+        stop = kernel.stopped(seen)
+        thread = stop["threadId"]
+        frame = kernel.debug("stackTrace", threadId=thread)["stackFrames"][0]
+        frames.append((frame["name"], frame["line"]))
+        if frame["name"] == "PowBackward0":
+            asked = {"variableName": "grad_outputs", "frameId": frame["id"]}
+            rich = kernel.debug("richInspectVariables", **asked)["data"]
+            assert rich == {"text/plain": "(float32 (32, 1) cpu,)"}
+        seen = kernel.seen
+        kernel.debug(go_on, threadId=thread)
+    assert kernel.end(cell) == []
+    backward = ["MeanBackward0", "PowBackward0", "SubBackward0"]
+    assert frames == [("<module>", 3), *((name, 3) for name in backward)]
+    kernel.debug("disconnect", restart=False, terminateDebuggee=False)
 
 
 SUMMARISED = """%%graphdebug

@@ -3,6 +3,7 @@
 import type { IDebugger } from "@jupyterlab/debugger";
 
 import type { Stop } from "../../shared/src/host";
+import type { Source } from "../../shared/src/protocol";
 import type { Cells } from "./cells";
 import { hash, hashOf } from "./cells";
 import type { NotebookHost } from "./host";
@@ -94,7 +95,12 @@ export class DebuggerSide {
     const source = { path: frame.source?.path ?? "", line: frame.line, function: frame.name };
     const stop: Stop = { threadId, frameId: frame.id, reason: "breakpoint", source };
     this.host.stopped(stop);
-    if (this.host.stop?.text === undefined) void this.#sayWhatIsBuilt(stop);
+    if (this.host.stop?.text === undefined && this.#isOfGraph(source)) void this.#sayWhatIsBuilt(stop);
+  }
+
+  #isOfGraph({ path, line }: Source): boolean {
+    const found = this.host.breakpoints.find((item) => item.path === path && item.line === line);
+    return found?.message !== undefined && !found.message.startsWith("line:");
   }
 
   /** Where a graph is built no tensor has a value: the kernel knows, and the user should. */

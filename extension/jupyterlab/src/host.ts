@@ -22,9 +22,12 @@ import type {
   Source,
 } from "../../shared/src/protocol";
 import { type Heard, KernelLink } from "./kernel";
+import { named, plain } from "./names";
 
 /** What the rest of JupyterLab does for the host. */
 export interface Surroundings {
+  /** What a file is called, where it is a cell. */
+  name(path: string): string | undefined;
   open(source: Source, keepFocus: boolean): void;
   openTensor(target: TensorTarget): void;
   openGraph(step: number, node?: number): void;
@@ -84,9 +87,9 @@ export class NotebookHost implements Host {
     const announced = this.announced;
     const here = announced && stop.source && announced.source.line === stop.source.line
       && announced.source.path.endsWith(tail(stop.source.path));
-    this.stop = here
+    this.stop = this.#named(here
       ? { ...stop, description: announced.title, text: announced.text, step: announced.step ?? undefined }
-      : stop;
+      : stop);
     this.#emit("stopped", this.stop);
   }
 
@@ -111,8 +114,12 @@ export class NotebookHost implements Host {
     const live = command === "graphdebugTensor" && tensor.expression !== undefined;
     const answer = live
       ? await this.#live(link, tensor)
-      : await link.get(command.replace("graphdebug", "").toLowerCase(), args);
-    return answer as Response<C>;
+      : await link.get(command.replace("graphdebug", "").toLowerCase(), asPlain(args));
+    return this.#named(answer as Response<C>);
+  }
+
+  #named<T>(value: T): T {
+    return named(value, (path) => this.surroundings.name(path));
   }
 
   on<E extends keyof NotebookEvents>(event: E, listener: (body: NotebookEvents[E]) => void): Disposable {
@@ -123,7 +130,7 @@ export class NotebookHost implements Host {
   }
 
   open(source: Source, options: { keepFocus?: boolean } = {}): void {
-    this.surroundings.open(source, options.keepFocus ?? false);
+    this.surroundings.open({ ...source, path: plain(source.path) }, options.keepFocus ?? false);
   }
 
   openTensor(target: TensorTarget): void {
@@ -161,8 +168,8 @@ export class NotebookHost implements Host {
     } else if (event === "lost") this.#emit("connection", body as string);
     else if (event === "stop") this.announced = body as KernelStopEvent;
     else if (event === "breakpoints") this.setBreakpoints((body as Heard["breakpoints"]).breakpoints);
-    else if (event === "graphdebugStep") this.#emit("step", body as Heard["graphdebugStep"]);
-    else if (event === "graphdebugAlert") this.#emit("alert", body as Heard["graphdebugAlert"]);
+    else if (event === "graphdebugStep") this.#emit("step", this.#named(body as Heard["graphdebugStep"]));
+    else if (event === "graphdebugAlert") this.#emit("alert", this.#named(body as Heard["graphdebugAlert"]));
     else if (event === "graphdebugDropped") this.#emit("dropped", body as Heard["graphdebugDropped"]);
   }
 
@@ -187,6 +194,11 @@ export class NotebookHost implements Host {
       (listener as (body: NotebookEvents[E]) => void)(body);
     }
   }
+}
+
+function asPlain(args: object): object {
+  const { path } = args as { path?: string };
+  return path === undefined ? args : { ...args, path: plain(path) };
 }
 
 /** The last two parts of a path: they name a cell, whatever way leads to the directory. */

@@ -1,7 +1,7 @@
 /** graphdebug in JupyterLab: the steps, nodes, shapes and devices of the notebook in front. */
 
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { MainAreaWidget } from "@jupyterlab/apputils";
+import { ICommandPalette, InputDialog, MainAreaWidget } from "@jupyterlab/apputils";
 import { PageConfig } from "@jupyterlab/coreutils";
 import { IDebugger } from "@jupyterlab/debugger";
 import { INotebookTracker, NotebookActions, type NotebookPanel } from "@jupyterlab/notebook";
@@ -17,21 +17,30 @@ import { Sidebar, View } from "./sidebar";
 import { RecordingToggle } from "./toggle";
 
 const ID = "@graphdebug/jupyterlab:plugin";
+const INSPECT = "graphdebug:show-tensor";
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: ID,
   description: "Steps, nodes, shapes and devices of deep-learning programs beside their notebook.",
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [IDebugger, ISettingRegistry, ILayoutRestorer],
+  optional: [IDebugger, ISettingRegistry, ILayoutRestorer, ICommandPalette],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker,
     service: IDebugger | null,
     registry: ISettingRegistry | null,
     restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null,
   ) => {
     const part = new Plugin(app, tracker, service);
+    app.commands.addCommand(INSPECT, {
+      label: "graphdebug: Show Tensor…",
+      caption: "Statistics and values of an expression in the stopped frame, or in the idle kernel",
+      describedBy: { args: { type: "object", properties: { expression: { type: "string" } } } },
+      execute: ({ expression }) => part.inspect(expression as string | undefined),
+    });
+    palette?.addItem({ command: INSPECT, category: "graphdebug" });
     app.shell.add(part.sidebar, "right", { rank: 850 });
     restorer?.add(part.sidebar, part.sidebar.id);
     if (registry) void part.follow(registry);
@@ -91,6 +100,12 @@ class Plugin implements Surroundings {
     changed();
   }
 
+  name(path: string): string | undefined {
+    const front = this.#front;
+    const cell = front?.of(path);
+    return front && cell ? `cell ${String(front.number(cell))}` : undefined;
+  }
+
   open(source: Source, keepFocus: boolean): void {
     const front = this.#front;
     const cell = front?.of(source.path);
@@ -110,6 +125,13 @@ class Plugin implements Surroundings {
       this.app.shell.add(this.#tensor, "main", { mode: "split-right", activate: false });
     }
     this.app.shell.activateById(this.#tensor.id);
+  }
+
+  /** Show the tensor that an expression is; the user is asked for one where none is given. */
+  async inspect(given: string | undefined): Promise<void> {
+    const label = "A tensor, as an expression";
+    const expression = given ?? (await InputDialog.getText({ title: "Show Tensor", label })).value;
+    if (expression) this.#host.openTensor({ kind: "expression", expression });
   }
 
   openGraph(): void {

@@ -5,11 +5,13 @@ Imported by ``presentation``.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from graphdebug.runtime import debugger
 from graphdebug.runtime.debugger import unfit
 
 
@@ -45,6 +47,32 @@ def _present(string_provider: type, resolver: type) -> None:
         _present_inside(strings)
     except Exception as error:
         unfit("tensors inside lists, dicts and objects are shown as debugpy shows them", error)
+    if debugger.in_notebook:
+        try:
+            _say_as_type(strings)
+        except Exception as error:
+            unfit("JupyterLab's tree of variables shows the classes of tensors alone", error)
+
+
+def _say_as_type(strings: Any) -> None:
+    """JupyterLab's tree of variables shows the type of what is no number or text, and no value."""
+    from _pydevd_bundle.pydevd_suspended_frames import _AbstractVariable
+
+    original = _AbstractVariable.get_var_data
+    if hasattr(original, "__wrapped__"):
+        return
+    if original.__code__.co_varnames[:3] != ("self", "fmt", "context"):
+        raise TypeError("_AbstractVariable.get_var_data takes other arguments")
+
+    @functools.wraps(original)
+    def get_var_data(self: Any, *args: Any, **kwargs: Any) -> Any:
+        data = original(self, *args, **kwargs)
+        kind = type(self.value)
+        if strings.can_provide(kind, kind.__name__):
+            data["type"] = data["value"]
+        return data
+
+    _AbstractVariable.get_var_data = get_var_data
 
 
 def _registered(providers: list[Any], provider: type) -> Any:
