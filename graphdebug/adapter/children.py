@@ -7,20 +7,22 @@ doesn't go at all: see ``runtime.debugger.children``.)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from graphdebug.adapter.debugged import Debugged
 from graphdebug.adapter.session import PASS, Passed, Session
 from graphdebug.adapter.upstream import Upstream
 from graphdebug.observation.runtimes import Runtimes
+from graphdebug.protocol import launchers
 from graphdebug.protocol.dap import ChildPolicy, Configuration
 from graphdebug.transport.framing import Message
 
-RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID", "LOCAL_RANK")
-"""Variables that tell a rank, the most telling first."""
-
 RELEASE_SECONDS = 10.0
+"""How long a process that is to run without the debugger may take to be let go."""
+
+
+_TELLING = (*launchers.RANK, *launchers.LOCAL_RANK)
 
 
 class Children:
@@ -56,7 +58,7 @@ class Children:
         elif policy == "observe":
             self._session.start(self._release(configuration))
         else:
-            rank = _rank(variables) if ranked else None
+            rank = launchers.number(variables, _TELLING) if ranked else None
             self._session.start(self._join(configuration, pid, rank, variables))
 
     def _hand_over(self, configuration: dict[str, Any]) -> None:
@@ -121,10 +123,3 @@ async def _connected(configuration: dict[str, Any]) -> Upstream:
 def _attach(configuration: dict[str, Any]) -> dict[str, Any]:
     """The arguments of ``attach`` in what debugpy tells; the launcher has the output already."""
     return {**configuration, "redirectOutput": False}
-
-
-def _rank(variables: Mapping[str, str]) -> int | None:
-    for name in RANKS:
-        if variables.get(name, "").isdigit():
-            return int(variables[name])
-    return None

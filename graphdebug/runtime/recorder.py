@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
+from graphdebug.protocol import launchers
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.model import (
     Alert,
@@ -164,17 +165,9 @@ class Recorder:
 
 def rank() -> int:
     """This process's rank, from its launcher's environment; 0 where there is none."""
-    for name in ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"):
-        value = os.environ.get(name, "")
-        if value.isdigit():
-            return int(value)
-    return 0
+    return launchers.number(os.environ, launchers.RANK) or 0
 
 
 def world_size() -> int:
     """How many ranks the job has, from its launcher's environment; 0 for a process that is none."""
-    for name in ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"):
-        value = os.environ.get(name, "")
-        if value.isdigit():
-            return int(value)
-    return 0
+    return launchers.number(os.environ, launchers.SIZE) or 0

@@ -14,6 +14,7 @@ import sys
 from types import FrameType
 from typing import Any, Literal
 
+from graphdebug.protocol import launchers
 from graphdebug.protocol.runtime import ENVIRONMENT_VARIABLE
 from graphdebug.runtime import debugger
 
@@ -21,18 +22,6 @@ Kind = Literal["helper", "worker", "rank", "program"]
 
 MARK = "graphdebug-rank"
 """The interpreter option (-X) of a process that was started to be a rank."""
-
-VARIABLES = (
-    "RANK",
-    "OMPI_COMM_WORLD_RANK",
-    "PMI_RANK",
-    "PMIX_RANK",
-    "SLURM_PROCID",
-    "LOCAL_RANK",
-    "OMPI_COMM_WORLD_LOCAL_RANK",
-    "SLURM_LOCALID",
-)
-"""What launchers set for each rank; those that tell it come first."""
 
 ANSWER_SECONDS = 2.0
 
@@ -111,7 +100,8 @@ def announce(rank: bool | None = None) -> None:
 
     ``rank``: whether it was started to be one; without it the interpreter's options tell.
     """
-    variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    told = (*launchers.RANK, *launchers.LOCAL_RANK)
+    variables = {name: os.environ[name] for name in told if name in os.environ}
     marked = MARK in sys._xoptions if rank is None else rank
     text = os.environ.get(ENVIRONMENT_VARIABLE)
     if text and (marked or variables):

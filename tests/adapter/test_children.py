@@ -1,0 +1,31 @@
+"""What becomes of the programs that the program starts. (Ranks and workers: ``test_ranks``.)"""
+
+from __future__ import annotations
+
+import pytest
+from support.dap import Start
+from support.markers import line, program
+from support.ranks import ENVIRONMENT
+
+
+@pytest.mark.parametrize("policy", ["join", "observe"])
+def test_programs_that_the_program_starts(start: Start, policy: str) -> None:
+    session = start("graphdebug", environment=ENVIRONMENT)
+    child, parent = program("child.py"), program("parent.py")
+    session.launch(
+        program=parent,
+        breakpoints={child: [line(child, "child")], parent: [line(parent, "after")]},
+        children={"programs": policy},
+    )
+    if policy == "join":
+        assert session.wait_for_stop("breakpoint")["allThreadsStopped"] is False
+        assert session.place() == ("child.py", line(child, "child"))
+        assert session.locals()["given"]["value"] == "'from-parent'"
+        names = [item["name"] for item in session.request("threads")["threads"]]
+        assert names[0] == "launcher MainThread"
+        assert names[1].startswith("process ")
+        session.cont()
+    session.wait_for_stop("breakpoint")
+    assert session.place()[0] == "parent.py"
+    session.cont()
+    assert session.wait_for_exit() == 5
