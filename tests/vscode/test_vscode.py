@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +111,20 @@ def in_the_host(server: CodeServer, box: Sandbox) -> dict[str, str]:
         {"CODE_SERVER": server.address, "FOLDER": str(opened), "CHECKOUT": str(ROOT)},
         seconds=300,
     )
+
+
+def test_the_vsix_holds_what_it_takes_and_nothing_else(vsix: Path) -> None:
+    with zipfile.ZipFile(vsix) as opened:
+        names = {name.removeprefix("extension/") for name in opened.namelist()}
+    built = "build/vscode/"
+    python = f"{built}python/"
+    assert {"package.json", f"{built}extension.js", f"{built}page/page.js"} <= names
+    assert {f"{python}entry.py", f"{python}libraries/graphdebug/docs/breakpoints.md"} <= names
+    assert f"{python}debugpy/debugpy/adapter/__main__.py" in names
+    assert not [name for name in names if Path(name).suffix in (".pyc", ".pdb", ".pyd", ".ts")]
+    assert not [name for name in names if "node_modules" in name or name.startswith("tests")]
+    own = {path.relative_to(ROOT).as_posix() for path in (ROOT / "graphdebug").rglob("*.py")}
+    assert {f"{python}libraries/{path}" for path in own} <= names
 
 
 @pytest.mark.parametrize("check", IN_THE_WINDOW)
