@@ -55,6 +55,8 @@ class TensorFlow(Backend):
         self.operations = Operations(self)
         self.eager_stops = EagerStops(self)
         self.watches: VariableWatches | None = None
+        self.watches_nan = False
+        """Whether NaN and Inf are looked for."""
         self.nan_told: set[Any] = set()
         """What was told of NaN and Inf."""
         self._ran: dict[str, set[int]] = {}
@@ -101,6 +103,7 @@ class TensorFlow(Backend):
         """Hook eager operations while somebody asks about them."""
         stops = self.active and self.runtime.node_breakpoints and debugger.attached()
         records = self.active and self.records_nodes
+        self.watches_nan = records and self.runtime.configuration.nan_watch
         befores = [self.eager_stops.before] if stops else []
         afters = [self.eager.trail.after] if records else []
         if self.active and self.watches is not None:
@@ -109,7 +112,7 @@ class TensorFlow(Backend):
         self.operations.listen(befores, afters)
 
     def remove(self) -> None:
-        self.active = False
+        self.active = self.watches_nan = False
         self.operations.remove()
         for patches in self.patches:
             patches.restore()
@@ -189,11 +192,6 @@ class TensorFlow(Backend):
     def records_values(self) -> bool:
         """Whether nodes have their values in every run."""
         return self.runtime.configuration.capture == "values"
-
-    @property
-    def watches_nan(self) -> bool:
-        """Whether NaN and Inf are looked for."""
-        return self.active and self.records_nodes and self.runtime.configuration.nan_watch
 
     @property
     def asked(self) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from graphdebug.protocol.model import Tensor
-from graphdebug.runtime.backends.tensorflow import finite
+from graphdebug.runtime.backends.tensorflow import record
 from graphdebug.runtime.backends.tensorflow.arrays import recorded
 from graphdebug.runtime.backends.tensorflow.eager_records import (
     Event,
@@ -28,7 +28,6 @@ from graphdebug.runtime.backends.tensorflow.eager_records import (
 )
 from graphdebug.runtime.backends.tensorflow.eager_watch import EagerWatch
 from graphdebug.runtime.backends.tensorflow.operations import Operation
-from graphdebug.runtime.backends.tensorflow.record import short_device
 from graphdebug.runtime.frames import user_frame
 from graphdebug.runtime.past import STEPS_LIMIT, Part, Past, numbers
 
@@ -54,7 +53,6 @@ class Kept(NamedTuple):
     event: Event
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
-    bytes: int
 
 
 class Ended(NamedTuple):
@@ -109,23 +107,22 @@ class Trail(threading.local):
         if self.backend.records_values:
             self.values.append((read(operation.inputs), read(outputs)))
         if self.watch.on:
-            self._keep(found, tuple(flat(operation.inputs)), tuple(flat(outputs)))
+            self._keep(found, _flat(operation.inputs), _flat(outputs))
             self.watch.made(self.kept[-1], frame)
 
     def _keep(self, event: Event, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        taken = sum(map(finite.size, outputs))
-        kept = Kept(event, inputs, outputs, taken)
+        kept = Kept(event, inputs, outputs)
         self.kept.append(kept)
         if event.made is not None and event.made.phase == "forward":
             self._by_kind.setdefault(event.made.kind, deque()).append(kept)
-        self._bytes += taken
+        self._bytes += event.bytes
         while len(self.kept) > KEPT_LIMIT or (self._bytes > KEPT_BYTES and len(self.kept) > 1):
             self._forget()
 
     def _forget(self) -> None:
         """Let go of the oldest."""
         oldest = self.kept.popleft()
-        self._bytes -= oldest.bytes
+        self._bytes -= oldest.event.bytes
         made = oldest.event.made
         if made is not None and made.phase == "forward":
             self._by_kind[made.kind].popleft()
@@ -163,12 +160,13 @@ class Trail(threading.local):
         """Where the open step ran."""
         made = (event.made for event in self.at.path())
         named = {info[2] for item in made if item is not None for info in item.outputs}
-        return tuple(sorted(map(short_device, named)))
+        return tuple(sorted(map(record.short_device, named)))
 
     def _add(self, made: Made, ns: int) -> Event:
         found = self.at.children.get(made)
         if found is None:
             found = self.at.children[made] = Event(self.at, made)
+            found.bytes = sum(record.tensor(*info).bytes for info in made.outputs)
             self._grown += 1
         found.ns = ns
         self.at = found
@@ -207,6 +205,13 @@ class Trail(threading.local):
             ] or known
         lines = {item.event.made and item.event.made.source for item in known}
         return known[-1].event.depth if len(lines) == 1 else -1
+
+
+def _flat(values: tuple[Any, ...] | list[Any]) -> tuple[Any, ...]:
+    for value in values:
+        if type(value) in (list, tuple):
+            return tuple(flat(values))
+    return tuple(values)
 
 
 def _shown(tensor: Tensor) -> Any:
