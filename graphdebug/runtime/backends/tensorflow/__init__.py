@@ -14,6 +14,7 @@ from graphdebug.runtime.backends.tensorflow.boundary import Hits
 from graphdebug.runtime.backends.tensorflow.calls import Call, Calls
 from graphdebug.runtime.backends.tensorflow.eager import Eager
 from graphdebug.runtime.backends.tensorflow.eager_stops import EagerStops
+from graphdebug.runtime.backends.tensorflow.eager_watch import NAN
 from graphdebug.runtime.backends.tensorflow.functions import Functions
 from graphdebug.runtime.backends.tensorflow.graph_watch import GraphWatch
 from graphdebug.runtime.backends.tensorflow.operations import Operations
@@ -57,6 +58,8 @@ class TensorFlow(Backend):
         self.watches: VariableWatches | None = None
         self.watches_nan = False
         """Whether NaN and Inf are looked for."""
+        self.stops_at_nan = False
+        """Whether the filter is set that stops at them."""
         self.nan_told: set[Any] = set()
         """What was told of NaN and Inf."""
         self._ran: dict[str, set[int]] = {}
@@ -104,6 +107,7 @@ class TensorFlow(Backend):
         stops = self.active and self.runtime.node_breakpoints and debugger.attached()
         records = self.active and self.records_nodes
         self.watches_nan = records and self.runtime.configuration.nan_watch
+        self.stops_at_nan = self.watches_nan and NAN in self.runtime.stops.filters
         befores = [self.eager_stops.before] if stops else []
         afters = [self.eager.trail.after] if records else []
         if self.active and self.watches is not None:

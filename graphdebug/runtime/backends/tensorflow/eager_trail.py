@@ -108,7 +108,8 @@ class Trail(threading.local):
             self.values.append((read(operation.inputs), read(outputs)))
         if self.watch.on:
             self._keep(found, _flat(operation.inputs), _flat(outputs))
-            self.watch.made(self.kept[-1], frame)
+            if self.backend.stops_at_nan or operation.kind.startswith("Assign"):
+                self.watch.made(self.kept[-1], frame)
 
     def _keep(self, event: Event, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         kept = Kept(event, inputs, outputs)
