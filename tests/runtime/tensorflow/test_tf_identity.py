@@ -126,7 +126,7 @@ FAULTS = (
     "session.Sessions:report",
     "record.Record:executions",
     "sources.source_of",
-    "reachable.reachable",
+    "signatures.reachable",
     "partitions.executable",
     "watches.Watch:values",
     "static.nodes",
