@@ -17,6 +17,7 @@ from support.sandbox import Sandbox
 pytest.importorskip("jupyterlab")
 import nbformat
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 from support.jupyter import Kernel, Server
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.one_python]
@@ -206,6 +207,11 @@ def test_the_magic_shows_what_a_cell_did_and_changes_none_of_its_outputs(kernel:
     text, html = shown["data"]["text/plain"], shown["data"]["text/html"]
     assert "float32 (2, 3)" in text and "aten::add" not in text and "line 4" in text
     assert "<table>" in html and "float32 (2, 3)" in html
+    output = nbformat.v4.new_output("display_data", data=shown["data"])
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SUMMARISED, outputs=[output])])
+    )
+    assert html in page
     failed = kernel.run("%%graphdebug\nx = 1\nraise ValueError(x)")
     (traceback,) = [item["traceback"] for item in failed if item["type"] == "error"]
     assert "graphdebug/runtime" not in "".join(traceback)

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,16 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         leaks = box.leaks()
         box.remove()
     assert not leaks
+
+
+def test_a_wheel_carries_what_jupyter_looks_for(seen: dict[str, Any], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=HERE.parents[1], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = "\n".join(zipfile.ZipFile(wheel).namelist())
+    assert "/data/etc/jupyter/jupyter_server_config.d/graphdebug.json" in names
+    place = "/data/share/jupyter/labextensions/@graphdebug/jupyterlab/"
+    assert f"{place}static/remoteEntry." in names and f"{place}install.json" in names
 
 
 def test_breakpoints_say_what_they_will_do(seen: dict[str, Any]) -> None:
