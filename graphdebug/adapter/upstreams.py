@@ -203,7 +203,8 @@ class Upstreams:
         """Send a request without ids, or one for all threads, as this process needs it."""
         if message["command"] in ("continue", "pause"):
             message = {**message, "arguments": {"threadId": 0}}
-        self._to(one, rank_conditions.for_rank(message, one.rank if self._ranked else 0), answered)
+        alone = one is self.first and not self._ranked
+        self._to(one, rank_conditions.for_rank(message, 0 if alone else one.rank), answered)
 
     @property
     def _ranked(self) -> bool:

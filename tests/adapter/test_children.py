@@ -29,3 +29,16 @@ def test_programs_that_the_program_starts(start: Start, policy: str) -> None:
     assert session.place()[0] == "parent.py"
     session.cont()
     assert session.wait_for_exit() == 5
+
+
+def test_a_rank_is_known_before_any_other_has_joined(start: Start) -> None:
+    session = start("graphdebug", environment=ENVIRONMENT)
+    child = program("child.py")
+    starts = f"subprocess.run([sys.executable, {child!r}, 'x'], env={{**os.environ, 'RANK': '1'}})"
+    session.launch(
+        code=f"import os, subprocess, sys; {starts}",
+        breakpoints={child: [{"line": line(child, "child"), "condition": "rank == 1"}]},
+    )
+    assert session.wait_for_stop("breakpoint")["description"] == "Rank 1"
+    session.cont()
+    assert session.wait_for_exit() == 0
