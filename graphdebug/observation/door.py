@@ -37,6 +37,9 @@ LONGEST_DELAY_SECONDS = 2.0
 FORGIVEN_SECONDS = 60.0
 """Without a wrong try for so long, the next one is the first again."""
 
+CUT = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
+"""When the other side counts as out of reach: seconds, seconds, probes, milliseconds."""
+
 LINES_A_MINUTE = 20
 """Refusals that get a line of their own."""
 
@@ -88,6 +91,7 @@ class Door:
         task = asyncio.current_task()
         assert task is not None
         connection = StreamConnection(reader, writer)
+        _notice_a_cut(writer.get_extra_info("socket"))
         try:
             first, admit = await self._introduction(task, connection, writer)
             if first is not None and admit is not None:
@@ -178,6 +182,19 @@ class Refusals:
         if self._unsaid:
             self._log(f"{self._unsaid} more connections were refused")
             self._unsaid = 0
+
+
+def _notice_a_cut(sock: socket.socket | None) -> None:
+    """Let a connection end some ten seconds after the network in between has gone.
+
+    Without it, a program that is stopped would stay so for hours, for a client that is out of reach.
+    """
+    if sock is None or sock.family == getattr(socket, "AF_UNIX", None):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in CUT.items():
+        if hasattr(socket, name):  # each system has some of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _peer(writer: asyncio.StreamWriter) -> str:

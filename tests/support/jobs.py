@@ -29,10 +29,12 @@ GRAPHDEBUG = (sys.executable, "-m", "graphdebug")
 class Job:
     """``graphdebug run --listen`` with a program whose streams are ours."""
 
-    def __init__(self, *words: str, **environment: str) -> None:
+    def __init__(self, *words: str, host: str = "", **environment: str) -> None:
+        """``host``: the network namespace that it runs in."""
+        there = ("ip", "netns", "exec", host) if host else ()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in end)
         self.process = subprocess.Popen(
-            [*GRAPHDEBUG, "run", *words],
+            [*there, *GRAPHDEBUG, "run", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
