@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import importlib.util
 import os
@@ -33,7 +34,7 @@ def bring_in(link: socket.socket, ours: str, theirs: str, directory: str = "") -
     ``directory`` where the program's environment doesn't have it. No child process is debugged:
     pydevd would put the tokens on its command line.
     """
-    with _quickly():
+    with _quickly(), _uncollected():
         if "debugpy.server.api" not in sys.modules:
             _import_quietly(directory)
         _bring_in(link, ours, theirs)
@@ -72,7 +73,7 @@ def take_out() -> None:
 
     with _reported("stopped threads may stay stopped"):
         PyDevdAPI().request_disconnect(found, resume_threads=True)
-    with _reported("tracing goes on"):
+    with _reported("tracing goes on"), _uncollected():
         stop_tracing()
     with _reported("debugpy's threads stay"):
         found.dispose_and_kill_all_pydevd_threads(wait=True)
@@ -146,6 +147,22 @@ def _import_quietly(directory: str) -> None:
     # Else it describes, for a log that nobody asked for, all packages there are.
     with contextlib.suppress(AttributeError):
         api.ensure_logging.ensured = True
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector away while all threads are looked at.
+
+    ``sys._current_frames`` holds a lock of the interpreter's (before Python 3.12) that what is collected
+    may want, too: a thread's last data do, and nothing would go on.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @contextlib.contextmanager
