@@ -130,10 +130,11 @@ def test_those_who_keep_silent_or_send_slowly_make_room(victim: Job) -> None:
     assert all(closed(link) for link in slow)
 
 
-def test_ten_thousand_connections(victim: Job) -> None:
+@pytest.mark.parametrize("hundreds", [10, pytest.param(100, marks=pytest.mark.stress)])
+def test_thousands_of_connections(victim: Job, hundreds: int) -> None:
     files = victim.hub().num_fds()
     port = victim.port
-    for _ in range(100):
+    for _ in range(hundreds):
         links = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(100)]
         for link in links:
             # As they come from a program that is killed: without a farewell.
