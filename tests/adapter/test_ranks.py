@@ -121,7 +121,7 @@ def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_
         assert psutil.pid_exists(pid)
     session.cont()
     assert session.wait_for_exit() == 0
-    expected = undisturbed(2, MLP, tmp_path / "bare", STEPS, "60")
+    expected = undisturbed(2, MLP, STEPS, "60")
     assert (tmp_path / "debugged").read_text() == expected
     steps = session.request("graphdebugSteps")["steps"]
     assert {step["rank"] for step in steps} == {0, 1}
@@ -146,7 +146,7 @@ def test_four_ranks_are_left_to_themselves(start: Start, tmp_path: Path) -> None
     session.cont()
     assert rank_of(session, session.wait_for_stop("breakpoint")["threadId"]) == 2
     session.request("disconnect", terminateDebuggee=False)
-    expected = undisturbed(4, MLP, tmp_path / "bare", STEPS, "60")
+    expected = undisturbed(4, MLP, STEPS, "60")
     wait_until((tmp_path / "debugged").is_file, "the job to end")
     assert (tmp_path / "debugged").read_text() == expected
 
@@ -196,7 +196,7 @@ def test_ranks_of_a_running_job_are_attached_to_and_left(
     assert states(session) == {0: "running", 1: "stopped"}
     session.request("disconnect")
     assert job.wait(60) == 0
-    assert place.read_text() == undisturbed(2, MLP, tmp_path / "bare", STEPS, "60")
+    assert place.read_text() == undisturbed(2, MLP, STEPS, "60")
 
 
 def test_spawned_ranks_stop_and_data_loader_workers_do_not(start: Start) -> None:

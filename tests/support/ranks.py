@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
+import tempfile
 from typing import Any
 
 from support.dap import Session
@@ -23,18 +24,35 @@ def torchrun(ranks: int, program: str, *args: str, options: tuple[str, ...] = ()
     return {"module": LAUNCHER, "args": [*own, program, *args]}
 
 
-def undisturbed(ranks: int, program: str, place: Path, *args: str) -> str:
-    """What the program writes to ``place`` without a debugger, and without torchrun."""
+@functools.cache
+def undisturbed(ranks: int, program: str, *args: str) -> str:
+    """What the program writes to the file that its first argument names, without a debugger.
+
+    Its ranks are forks of one process, so that torch is imported once.
+    """
     job = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": str(ranks)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, program, str(place), *args],
-            env={**os.environ, **ENVIRONMENT, **job, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+    with tempfile.NamedTemporaryFile("r") as place:
+        subprocess.run(
+            [sys.executable, "-c", _FORKS, str(ranks), program, place.name, *args],
+            env={**os.environ, **ENVIRONMENT, **job},
+            timeout=120,
+            check=True,
         )
-        for rank in range(ranks)
-    ]
-    assert [process.wait(90) for process in processes] == [0] * ranks
-    return place.read_text()
+        return place.read()
+
+
+_FORKS = """
+import os, runpy, sys
+import torch, torch.nn.parallel
+ranks, sys.argv = int(sys.argv[1]), sys.argv[2:]
+for rank in range(ranks):
+    if not os.fork():
+        os.environ["RANK"] = os.environ["LOCAL_RANK"] = str(rank)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        os._exit(0)
+for _ in range(ranks):
+    assert os.wait()[1] == 0
+"""
 
 
 def free_port() -> str:
