@@ -7,7 +7,6 @@ import signal
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from support.dap import Message, Session, Start
 from support.markers import line, program
@@ -35,11 +34,16 @@ TIMEOUT = 3
 
 
 def launch(
-    session: Session, ranks: int, place: Path, *breakpoints: Message, **config: object
+    session: Session,
+    ranks: int,
+    place: Path,
+    *breakpoints: Message,
+    gate: Path | None = None,
+    **config: object,
 ) -> None:
     """Start the program as so many ranks."""
     session.launch(
-        **torchrun(ranks, MLP, str(place), STEPS, str(TIMEOUT)),
+        **torchrun(ranks, MLP, str(place), STEPS, str(TIMEOUT), *([str(gate)] if gate else [])),
         breakpoints={MLP: list(breakpoints)},
         **config,
     )
@@ -62,7 +66,8 @@ def attachable(word: str) -> RunningSession:
 
 def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_path: Path) -> None:
     session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
-    launch(session, 2, tmp_path / "debugged", at("batch", "step == 1"))
+    gate = tmp_path / "gate"
+    launch(session, 2, tmp_path / "debugged", at("batch", "step == 1"), gate=gate)
 
     threads = stops(session, 2)
     assert sorted(threads) == [0, 1]
@@ -98,11 +103,22 @@ def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_
     assert body == {"allThreadsContinued": False}
     session.client.wait_for_event("continued", lambda body: body["threadId"] == threads[0])
     assert states(session) == {0: "running", 1: "stopped"}
-    session.set_breakpoints(MLP, [at("after", "rank == 1 and step == 2")])
+
+    # Pause holds all of them.
+    session.set_breakpoints(MLP, [])
     session.thread = threads[1]
     session.cont()
+    for rank in range(2):
+        wait_until((tmp_path / f"waits-{rank}").exists, "the ranks to be in step 2", 60)
+    session.request("pause", threadId=threads[0])
+    paused = [session.wait_for_stop("pause") for _ in range(2)]
+    assert {stop["threadId"] for stop in paused} == set(threads.values())
+    assert states(session) == {0: "stopped", 1: "stopped"}
 
     # A breakpoint in one rank only, for longer than collectives wait by themselves.
+    session.set_breakpoints(MLP, [at("after", "rank == 1 and step == 2")])
+    gate.touch()
+    session.cont()
     stop = session.wait_for_stop("breakpoint")
     assert rank_of(session, stop["threadId"]) == 1
     held = time.monotonic()
@@ -110,15 +126,6 @@ def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_
     assert states(session) == {0: "running", 1: "stopped"}
     assert session.step("next")[1] == line(MLP, "loop")
     assert states(session) == {0: "running", 1: "stopped"}
-
-    # Pause holds whichever runs Python, and so all of them.
-    session.set_breakpoints(MLP, [])
-    session.cont()
-    session.request("pause", threadId=threads[0])
-    stop = session.wait_for_stop("pause")
-    assert stop["description"].startswith("Rank ")
-    for pid in {step["pid"] for step in session.request("graphdebugSteps")["steps"]}:
-        assert psutil.pid_exists(pid)
     session.cont()
     assert session.wait_for_exit() == 0
     expected = undisturbed(2, MLP, STEPS, "60")
