@@ -22,7 +22,7 @@ from support.processes import wait_until
 TAG = "GRAPHDEBUG_TEST_ID"
 EXIT_TIMEOUT = 5.0
 """Seconds that processes are given to end after the client is gone."""
-EXPECTED_FILES = ("torchinductor_*", "torchelastic_*", "pymp-*", "vscode-*", "ipykernel_*")
+EXPECTED_FILES = ("torchinductor_*", "torchelastic_*", "pymp-*", "vscode-*", "ipykernel_*", "dconf")
 """What other projects leave in TMPDIR by design."""
 
 

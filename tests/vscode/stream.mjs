@@ -29,6 +29,7 @@ try {
     const now = await shown();
     return now > before && now;
   });
+  await window.end();
   busy.sort((a, b) => b - a);
   console.log(JSON.stringify({ longest: busy[0] ?? 0, blocks: busy.length, sum: busy.reduce((a, b) => a + b, 0), steps: after - before }));
 } finally {

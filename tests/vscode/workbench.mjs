@@ -164,7 +164,13 @@ export class Workbench {
   /** Choose from the context menu of something. */
   async menu(of, item) {
     await of.click({ button: "right" });
-    await this.page.locator(".monaco-menu .action-item", { hasText: item }).click();
+    const menu = this.page.locator(".monaco-menu");
+    await menu.locator(".action-item", { hasText: item }).waitFor();
+    // A menu takes no click in its first moments, lest the one that opened it chooses.
+    await until(async () => {
+      await menu.locator(".action-item", { hasText: item }).click({ timeout: 1000 }).catch(() => {});
+      return (await menu.count()) === 0;
+    }, PATIENCE, () => `the menu to take ${item}`);
   }
 
   async closeTab(name) {
