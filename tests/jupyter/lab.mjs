@@ -69,7 +69,10 @@ export class Lab {
   }
 
   async command(id, args = {}) {
-    await this.page.evaluate(([id, args]) => window.jupyterapp.commands.execute(id, args), [id, args]);
+    // What it gives back, a whole notebook perhaps, stays in the page.
+    await this.page.evaluate(async ([id, args]) => {
+      await window.jupyterapp.commands.execute(id, args);
+    }, [id, args]);
   }
 
   /** Turn JupyterLab's own debugger on. Its button loses a click now and then. */

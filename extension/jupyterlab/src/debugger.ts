@@ -20,8 +20,9 @@ export class DebuggerSide {
     private readonly cells: () => Cells | undefined,
   ) {
     service.eventMessage.connect((_, event) => {
-      if (event.event === "continued") this.#continued();
-      else if (event.event === "stopped") this.#stopped();
+      if (event.event !== "continued" && event.event !== "stopped") return;
+      host.passed();
+      host.continued(); // the frames of a stop come later, one by one
     });
     service.model.callstack.currentFrameChanged.connect(() => {
       this.#stopped();

@@ -50,8 +50,11 @@ export class NotebookHost implements Host {
   selection: Selection = {};
   configuration: Configuration | undefined;
   breakpoints: readonly CellBreakpoint[] = [];
-  /** What the server announced of the next stop. */
-  announced: KernelStopEvent | undefined;
+  /** What the server announced of a stop, which comes over another channel; and whether it has come. */
+  #announced: KernelStopEvent | undefined;
+  #came = false;
+  /** The stop as the debugger tells it. */
+  #unnamed: Stop | undefined;
   readonly #listeners = new Map<string, Set<(body: never) => void>>();
   #link: KernelLink | undefined;
   #name = "";
@@ -71,7 +74,7 @@ export class NotebookHost implements Host {
     if (kernel === this.#link?.id) return;
     this.#link?.dispose();
     this.#link = undefined;
-    this.announced = undefined;
+    this.#announced = undefined;
     this.setBreakpoints([]);
     this.#setSession(undefined);
     if (kernel !== undefined) {
@@ -84,18 +87,26 @@ export class NotebookHost implements Host {
 
   /** A thread stopped, or the user looks at another frame of it. */
   stopped(stop: Stop): void {
-    const announced = this.announced;
+    this.#unnamed = stop;
+    const announced = this.#announced;
     const here = announced && stop.source && announced.source.line === stop.source.line
       && announced.source.path.endsWith(tail(stop.source.path));
+    this.#came ||= here === true;
     this.stop = this.#named(here
       ? { ...stop, description: announced.title, text: announced.text, step: announced.step ?? undefined }
       : stop);
     this.#emit("stopped", this.stop);
   }
 
-  /** It went on. */
+  /** The thread that stood goes on, or another stop is there: what was announced of the last one is over. */
+  passed(): void {
+    if (this.#came) this.#announced = undefined;
+    this.#came = false;
+  }
+
+  /** No frame is looked at. */
   continued(): void {
-    this.announced = undefined;
+    this.#unnamed = undefined;
     if (this.stop === undefined) return;
     this.stop = undefined;
     this.#emit("continued", undefined);
@@ -166,16 +177,22 @@ export class NotebookHost implements Host {
       if (id !== this.session?.id) this.#setSession(id === undefined ? undefined : { id, name: this.#name });
       this.#emit("configuration", configuration);
     } else if (event === "lost") this.#emit("connection", body as string);
-    else if (event === "stop") this.announced = body as KernelStopEvent;
+    else if (event === "stop") this.#announce(body as KernelStopEvent);
     else if (event === "breakpoints") this.setBreakpoints((body as Heard["breakpoints"]).breakpoints);
     else if (event === "graphdebugStep") this.#emit("step", this.#named(body as Heard["graphdebugStep"]));
     else if (event === "graphdebugAlert") this.#emit("alert", this.#named(body as Heard["graphdebugAlert"]));
     else if (event === "graphdebugDropped") this.#emit("dropped", body as Heard["graphdebugDropped"]);
   }
 
+  #announce(stop: KernelStopEvent): void {
+    this.#announced = stop;
+    this.#came = false;
+    if (this.#unnamed) this.stopped(this.#unnamed); // the stop was faster
+  }
+
   #setSession(session: Session | undefined): void {
     this.session = session;
-    this.stop = undefined;
+    this.stop = this.#unnamed = undefined;
     this.selection = {};
     this.#emit("session", session);
   }
