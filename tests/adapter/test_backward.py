@@ -324,7 +324,7 @@ def test_an_adapter_that_vanishes_lets_the_pass_go_on(start: Start, tmp_path: Pa
         child.cont()
         child.wait_for_stop()
     child.request("next", threadId=child.thread)
-    child.wait_for_stop("step")
+    child.wait_for_stop()
     vanish(session)
     assert ended(configuration["subProcessId"])
     assert output.read_text() == bare(MLP)

@@ -61,7 +61,7 @@ class Listening:
         self.recorder = Recorder(self._send)
         self.configuration = Configuration()
         self.breakpoints = Breakpoints()
-        self.node_breakpoints = NodeBreakpoints()
+        self.node_breakpoints = NodeBreakpoints(lambda event: True)
         self.data_breakpoints = DataBreakpoints(print, self._send, lambda: ())
         self.errors: list[Exception] = []
 

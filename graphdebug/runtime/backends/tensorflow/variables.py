@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from graphdebug.runtime.backends.tensorflow.tensors import quiet, unwrapped
 from graphdebug.runtime.frames import is_user_file, locals_of
 
 _FRAMES_LIMIT = 16
@@ -21,12 +20,16 @@ def handle_of(value: Any) -> Any:
     """What stands for a variable in operations; a handle stands for itself."""
     if hasattr(value, "_datatype_enum"):
         return value
+    from graphdebug.runtime.backends.tensorflow.tensors import unwrapped
+
     return getattr(unwrapped(value), "handle", None)
 
 
 def value_of(variable: Any) -> Any:
     """The tensor that a variable holds now; None where it has none. On nobody's tape."""
     from tensorflow.python.ops import gen_resource_variable_ops as resources
+
+    from graphdebug.runtime.backends.tensorflow.tensors import quiet, unwrapped
 
     inner = unwrapped(variable)
     try:
