@@ -63,6 +63,7 @@ class Listening:
         self.breakpoints = Breakpoints()
         self.node_breakpoints = NodeBreakpoints(lambda event: True)
         self.data_breakpoints = DataBreakpoints(print, self._send, lambda: ())
+        self.debugged = False
         self.errors: list[Exception] = []
 
     def _send(self, event: Any, droppable: bool = False) -> bool:
