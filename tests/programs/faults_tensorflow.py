@@ -271,17 +271,19 @@ class Graphs:
         def grow(i, value):
             return i + 1, tf.exp(value)  # @fault
 
-        return session(
-            lambda x: [tf1.while_loop(lambda i, v: i < 6, grow, [0, tf.reduce_sum(x)])[1] - 1.0]
-        )
+        def looped(x):
+            return [tf1.while_loop(lambda i, v: i < 6, grow, [0, tf.reduce_sum(x)])[1] - 1.0]
+
+        return session(looped)
 
     def fixed_session_loop():
         def grow(i, value):
             return i + 1, tf.tanh(value)
 
-        return session(
-            lambda x: [tf1.while_loop(lambda i, v: i < 6, grow, [0, tf.reduce_sum(x)])[1] - 1.0]
-        )
+        def looped(x):
+            return [tf1.while_loop(lambda i, v: i < 6, grow, [0, tf.reduce_sum(x)])[1] - 1.0]
+
+        return session(looped)
 
     def fault_session_data():
         def score(x):
