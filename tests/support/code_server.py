@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,12 +140,12 @@ class CodeServer:
         """End it, and all that it started."""
         if self._process is None:
             return
+        group = self._process.pid
         for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, number)
-                self._process.wait(5)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
+            with suppress(ProcessLookupError, TimeoutError):
+                os.killpg(group, number)
+                # All of it: adapters take away what is theirs.
+                wait_until(lambda: not _living(group), "code-server to end", 10)
         self._process.wait()
 
     def _command(self) -> list[str]:
@@ -191,3 +191,13 @@ def drive(script: Path, environment: Mapping[str, str], seconds: float) -> dict[
     ):  # fmt: skip
         checks[found["ok"] or found["failed"]] = found["why"] or ""
     return checks
+
+
+def _living(group: int) -> list[psutil.Process]:
+    """The processes of a group that still run."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
