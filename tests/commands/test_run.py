@@ -97,6 +97,7 @@ def test_steps_are_written_as_json_lines(tmp_path: Path) -> None:
     assert {step["source"]["line"] for step in lines} == {8}
 
 
+@pytest.mark.frameworks
 def test_alerts_are_said_at_the_end_without_a_terminal(tmp_path: Path) -> None:
     program = write(tmp_path, TORCH_LOOP.replace("(weight * weight)", "(weight - 1).log()"))
     observed = graphdebug_run(program)

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from graphdebug.runtime.backends.tensorflow.boundary import Home, globals_of
 from graphdebug.runtime.frames import absolute
+
+pytestmark = pytest.mark.frameworks
+pytest.importorskip("numpy")
+
+from graphdebug.runtime.backends.tensorflow.boundary import Home, globals_of  # noqa: E402
 
 
 class Lazy(ModuleType):
