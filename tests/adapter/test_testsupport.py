@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from support import npm
 from support.logs import LOG_DIR, check
 
 pytestmark = pytest.mark.one_python
@@ -21,14 +21,7 @@ SUITE = Path(__file__).with_name("testsupport")
 @pytest.fixture(scope="session")
 def mocha() -> list[str]:
     """How mocha is run; installed as the lock file says, once."""
-    if shutil.which("npm") is None:
-        pytest.fail("Node.js with npm is needed for this test: apt-get install nodejs npm")
-    lock = SUITE / "package-lock.json"
-    installed = SUITE / "node_modules" / ".installed-for"
-    if not installed.exists() or installed.read_text() != lock.read_text():
-        install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(install, cwd=SUITE, check=True, timeout=150, stdout=subprocess.DEVNULL)
-        shutil.copyfile(lock, installed)
+    npm.install(SUITE)
     return ["node", str(SUITE / "node_modules" / "mocha" / "bin" / "mocha.js")]
 
 

@@ -8,36 +8,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import npm
 from support.dap import Start
 from support.markers import line, program
+from support.npm import SHARED
 from support.pages import Page
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.one_python, pytest.mark.timeout(400)]
 
-ROOT = Path(__file__).parents[2]
-SHARED = ROOT / "extension" / "shared"
 HERE = Path(__file__).parent / "views"
 PROGRAM = program("views.py")
 LINKS, ITERATIONS = 2300, 50_000
 
 
-def npm(*command: str) -> None:
-    run = subprocess.run(["npm", *command], cwd=SHARED, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
 @pytest.fixture(scope="module")
 def installed() -> None:
     """What the package needs, and the browser."""
-    if not (SHARED / "node_modules" / "playwright-core").exists():
-        npm("ci", "--no-audit", "--no-fund")
-    subprocess.run([ROOT / "scripts" / "browser"], check=True)
+    npm.install(SHARED)
+    npm.browser()
 
 
 @pytest.fixture(scope="module")
 def page(installed: None, start_shared: Start, graphdebug_adapter: str) -> Iterator[Page]:
     """A page over a program that stands behind its last step."""
-    npm("run", "--silent", "bundle")
+    npm.script(SHARED, "bundle")
     session = start_shared(graphdebug_adapter, timeout=120)
     breakpoints = {PROGRAM: [line(PROGRAM, "turn")]}
     session.launch(program=PROGRAM, args=[str(LINKS), str(ITERATIONS)], breakpoints=breakpoints)
@@ -62,12 +56,12 @@ def node(*arguments: str | Path, **environment: str) -> str:
 
 
 def test_types_and_style(installed: None) -> None:
-    npm("run", "--silent", "check")
-    npm("run", "--silent", "lint")
+    npm.script(SHARED, "check")
+    npm.script(SHARED, "lint")
 
 
 def test_units(installed: None) -> None:
-    npm("run", "--silent", "test")
+    npm.script(SHARED, "test")
 
 
 def test_what_people_see(page: Page) -> None:

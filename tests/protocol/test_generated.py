@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft4Validator, Draft7Validator
+from support import npm
+from support.npm import ROOT, SHARED
 
 from graphdebug.adapter import configuration
 from graphdebug.protocol import __main__ as generator
 from graphdebug.protocol import declarations, schema
 
-ROOT = Path(__file__).parents[2]
-SHARED = ROOT / "extension" / "shared"
 SCHEMA = schema.schema()
 DECLARATIONS = [d for module in schema.MODULES for d in declarations.declarations(module)]
 
@@ -153,15 +153,8 @@ def test_defaults_are_values_of_their_fields() -> None:
 @pytest.fixture(scope="module")
 def tsc() -> list[str]:
     """The command of the pinned TypeScript compiler, installed where it is missing."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("needs Node and npm")
-    pinned = json.loads((SHARED / "package.json").read_text())["devDependencies"]["typescript"]
-    compiler = SHARED / "node_modules" / "typescript"
-    manifest = compiler / "package.json"
-    if not manifest.is_file() or json.loads(manifest.read_text())["version"] != pinned:
-        subprocess.run([npm, "ci"], cwd=SHARED, check=True, stdout=subprocess.DEVNULL)
-    return [node, str(compiler / "bin" / "tsc")]
+    npm.install(SHARED)
+    return ["node", str(SHARED / "node_modules" / "typescript" / "bin" / "tsc")]
 
 
 def test_typescript_compiles(tsc: list[str]) -> None:

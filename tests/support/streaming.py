@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from support.code_server import ROOT, CodeServer, folder
+from support.code_server import CodeServer, folder
+from support.npm import ROOT
 
 PROGRAM = "streams.py"
 SETTLE_SECONDS = 90

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from importlib.metadata import requires, version
 
 import pytest
-from support.code_server import ROOT, install
+from support import npm
+from support.npm import ROOT, SHARED
 
 pytestmark = pytest.mark.one_python
 
@@ -39,9 +39,6 @@ def test_all_that_graphdebug_needs_is_brought_along() -> None:
 
 
 def test_sources_are_typed_and_linted() -> None:
-    install()
+    npm.install(SHARED, ROOT)
     for script in ("check", "lint"):
-        result = subprocess.run(
-            ["npm", "run", "--silent", script], cwd=ROOT, capture_output=True, text=True
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
+        npm.script(ROOT, script)

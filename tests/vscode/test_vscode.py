@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.code_server import ROOT, CodeServer, drive, folder, install, package
+from support.code_server import CodeServer, drive, folder, install, package
+from support.npm import ROOT
 from support.sandbox import Sandbox
 from support.streaming import stream
 
