@@ -78,9 +78,12 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     if arguments.module:
         return [sys.executable, "-m", *words]
     if is_command:
-        if shutil.which(words[0]) is None:
+        if shutil.which(words[0]) is not None:
+            return words
+        beside = shutil.which(words[0], path=os.path.dirname(sys.executable))
+        if beside is None:
             raise CommandError(f'there is no command "{words[0]}"', "check its spelling and PATH")
-        return words
+        return [beside, *words[1:]]  # of this environment, such as torchrun: it isn't activated
     if not os.path.exists(words[0]):
         raise CommandError(f'there is no program "{words[0]}"', "check its path")
     return [sys.executable, *words]

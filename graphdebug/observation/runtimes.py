@@ -21,6 +21,7 @@ from graphdebug.transport.connections import Fault, StreamConnection
 from graphdebug.transport.endpoint import Listener, new_token, same_token
 from graphdebug.transport.framing import Message
 from graphdebug.transport.processes import lives
+from graphdebug.transport.registry import Place, RegistryError
 
 ANSWER_SECONDS = 2.0
 """How long a runtime may take to answer; its thread answers at once unless the process is stopped."""
@@ -126,7 +127,7 @@ class Runtimes:
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
-        self._listener = Listener()
+        self._listener = _listener()
         self._token = new_token()
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Future[Any]] = set()
@@ -304,6 +305,14 @@ class Runtimes:
         configured.add_done_callback(self._serving.discard)
         self._observer.received(runtime, event)
         return True
+
+
+def _listener() -> Listener:
+    """In the registry's directory, where what killed processes leave is removed; else in its own."""
+    try:
+        return Listener(Place().socket)
+    except RegistryError:
+        return Listener()
 
 
 def same_path(one: str, other: str) -> bool:

@@ -38,7 +38,10 @@ class Place:
 
     def __init__(self) -> None:
         """Raises RegistryError."""
-        stem = os.path.join(private_directory(), f"{os.getpid()}-{next(_numbers)}")
+        directory = private_directory()
+        with contextlib.suppress(OSError):
+            _living(directory, "")
+        stem = os.path.join(directory, f"{os.getpid()}-{next(_numbers)}")
         self.socket = f"{stem}.socket"
         self._stem = stem
 
@@ -53,7 +56,7 @@ class Place:
         os.replace(draft, self._stem + _ENDINGS[type(found)])
 
     def remove(self) -> None:
-        """Let it be found no more."""
+        """Let it be found no more, and remove its socket."""
         for path in (self.socket, *(self._stem + ending for ending in _ENDINGS.values())):
             with contextlib.suppress(OSError):
                 os.unlink(path)

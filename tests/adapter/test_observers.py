@@ -68,9 +68,6 @@ def test_a_killed_adapter_is_not_found(start: Start, sandbox: Sandbox) -> None:
         except ProcessLookupError:
             pass
     adapter.close(check=False)
-    for path in sandbox.temp.glob("graphdebug-*/runtime"):
-        path.unlink()
-        path.parent.rmdir()
 
 
 @pytest.mark.frameworks

@@ -60,6 +60,17 @@ def test_modules_and_commands() -> None:
     assert graphdebug_run("--", "sh", "-c", "exit 9").returncode == 9
 
 
+def test_commands_of_an_environment_that_is_not_activated(tmp_path: Path) -> None:
+    """What stands beside the interpreter is found, as torchrun is; PATH comes first."""
+    python = Path(sys.executable).name
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    words = ("--", python, "-c", "import sys; print(sys.executable)")
+    assert graphdebug_run(*words, env=environment).stdout.strip() == sys.executable
+    (tmp_path / python).write_text("#!/bin/sh\necho another\n")
+    (tmp_path / python).chmod(0o755)
+    assert graphdebug_run(*words, env=environment).stdout == "another\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
 def test_a_program_that_dies_by_a_signal(number: signal.Signals) -> None:
     done = graphdebug_run("--", "sh", "-c", f"kill -{int(number)} $$")

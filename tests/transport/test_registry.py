@@ -110,6 +110,9 @@ def test_what_a_killed_process_left_is_removed(registry: Path) -> None:
     assert len(list(registry.iterdir())) == 2
     assert running() == []
     assert list(registry.iterdir()) == []
+    subprocess.run([sys.executable, "-c", code], env=environment)
+    Place()
+    assert list(registry.iterdir()) == [], "who comes next looks as well"
 
 
 def test_files_that_are_no_sessions_are_passed_over(registry: Path) -> None:
