@@ -137,7 +137,7 @@ class Analysis:
 
     def _answer(self, line: int, scope: Scope) -> Binding:
         statement = _statement(scope, line)
-        at = scope.offset + first_line(statement) if statement else line
+        at = _first(scope, statement) if statement else line
         if any(_typing_only(place, line) for place in (scope, *scope.around())):
             return reasons.never(at, scope.name, "only type checkers read this: it never runs")
         marks = self._effective(scope, line, statement)
@@ -173,12 +173,16 @@ def _statement(scope: Scope, line: int) -> ast.stmt | None:
     return None
 
 
+def _first(scope: Scope, statement: ast.stmt) -> int:
+    """The line that a statement of ``scope`` starts at; of a lambda, that of its body."""
+    return scope.offset + (scope.facts.start if scope.kind == "lambda" else first_line(statement))
+
+
 def _starts(scope: Scope) -> list[int]:
-    """The lines that statements of ``scope`` start at; all lines of a lambda's body."""
-    facts = scope.facts
-    if facts.kind == "lambda":
-        return [scope.offset + n for n in range(facts.start, facts.last + 1)]
-    return [scope.offset + first_line(statement) for statement in facts.statements]
+    """The lines that the statements of ``scope`` start at, or the body of a lambda."""
+    if scope.kind == "lambda":
+        return [scope.offset + scope.facts.start]
+    return [scope.offset + first_line(statement) for statement in scope.facts.statements]
 
 
 def _shares(scope: Scope, line: int) -> bool:

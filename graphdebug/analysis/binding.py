@@ -32,7 +32,7 @@ class Binding:
     reason: str
     """One sentence that says why, for a person to read."""
     line: int
-    """First line of the statement that the breakpoint lands on."""
+    """First line of the statement that the breakpoint lands on; of a lambda, that of its body."""
     construct: str = ""
     """What makes the graph, as users spell it, such as ``tf.while_loop``; empty for plain Python."""
     function: str = ""

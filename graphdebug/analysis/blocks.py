@@ -88,19 +88,21 @@ def blocks_of(bindings: Sequence[Binding], scopes: Sequence[Scope]) -> tuple[Blo
 
 
 _Statements = dict[int, tuple[Scope | None, int]]
-"""By first line: the function that a statement belongs to, None at the top, and its last line."""
+"""By first line of a statement or a lambda's body: its function, None at the top, and its last line."""
 
 
 def _statements(scopes: Sequence[Scope]) -> _Statements:
     found: _Statements = {}
     for scope in scopes:
-        if scope.kind == "lambda":
-            continue
         for statement in scope.facts.statements:
             found[scope.offset + first_line(statement)] = (
                 _function(scope),
                 scope.offset + _last_line(statement),
             )
+    for scope in scopes:
+        if scope.kind == "lambda":
+            body = (_function(scope), scope.offset + scope.facts.last)
+            found.setdefault(scope.offset + scope.facts.start, body)
     return found
 
 

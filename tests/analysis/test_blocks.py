@@ -68,6 +68,22 @@ def test_lines_in_a_function_that_runs_as_python_are_shown_where_they_are() -> N
     assert found == {"f": (5, [(5, 5), (7, 7)])}
 
 
+def test_a_lambda_in_a_statement_of_many_lines_is_a_block_of_its_own_lines() -> None:
+    text = """
+        import tensorflow as tf
+        def f(ds):
+            return ds.batch(2)
+        ds = f(tf.data.Dataset.range(3)).map(
+            lambda v: (
+                v
+                + 1
+            ),
+            3,
+        )
+        """
+    assert blocks(text) == {"": (7, [(7, 9)])}
+
+
 def test_functions_have_their_lines() -> None:
     found = analyse(textwrap.dedent(GRAPH)).functions
     assert [(f.name, f.line, f.lines.first, f.lines.last) for f in found] == [

@@ -222,6 +222,12 @@ def test_bindings_are_all_statements_that_are_no_plain_lines() -> None:
                 return helper(x)  # @e
         ds = tf.data.Dataset.range(3)
         ds = ds.map(lambda v: v)  # @f
+        ds = ds.map(
+            lambda v: (
+                v +  # @h
+                1
+            )
+        )
         step(1)
         with tf.Graph().as_default():
             n = 1
