@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from graphdebug.runtime import debugger
+from graphdebug.runtime.debugger import tracing
 
 
 def begin(path: str) -> Callable[[], None]:
@@ -25,7 +26,7 @@ def begin(path: str) -> Callable[[], None]:
     module of the user's, a plugin perhaps, tracing goes on.
     """
     users = debugger.users_files()
-    if users is None or users(path) or not debugger.pause_tracing():
+    if users is None or users(path) or not tracing.pause():
         return _nothing
     pause = _Pause(users)
     sys.meta_path.insert(0, pause)
@@ -56,7 +57,7 @@ class _Pause:
         """Let pydevd see again; may be called again."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-            debugger.resume_tracing()
+            tracing.resume()
 
 
 def _found(

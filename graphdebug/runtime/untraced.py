@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from graphdebug.runtime import debugger
+from graphdebug.runtime.debugger import tracing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,18 +28,24 @@ def untraced_thread(run: Callable[[], None], name: str) -> threading.Thread:
 def untraced(function: Callable[P, R]) -> Callable[P, R]:
     """For work of ours that makes thousands of calls, and in which nothing stops.
 
-    A debugger that traces by ``sys.settrace`` looks at each call, and takes ten times as long as the
-    call. To pause that takes as long as some hundred calls. (With ``sys.monitoring``, since Python
-    3.12, it costs nothing.)
+    To pause the tracing may take as long as some hundred calls: see ``quiet`` for less.
     """
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        paused = debugger.pause_tracing()
+        paused = tracing.pause()
         try:
             return function(*args, **kwargs)
         finally:
             if paused:
-                debugger.resume_tracing()
+                tracing.resume()
 
     return call
+
+
+def pause_if_cheap() -> bool:
+    """For work of ours that makes tens of calls: ``tracing.pause`` where that costs less than it saves.
+
+    ``tracing.resume`` ends it. What stops meanwhile is traced from there on.
+    """
+    return tracing.CHEAP and tracing.pause()

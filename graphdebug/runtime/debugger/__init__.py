@@ -16,6 +16,8 @@ from collections.abc import Callable
 from types import FrameType, FunctionType, TracebackType
 from typing import Any, Literal
 
+from graphdebug.runtime.debugger import tracing
+
 ASK = "__graphdebug_stop__"
 """The parameter of the functions that stand for the user's lines, which they call to stop."""
 
@@ -91,27 +93,6 @@ def _thread_info(ident: int | None = None) -> Any:
     return getattr(thread, "additional_info", None)
 
 
-def pause_tracing() -> bool:
-    """Let pydevd not see what the calling thread does until ``resume_tracing``; whether that is so now."""
-    tracing = sys.modules.get("pydevd_tracing")
-    holder = getattr(tracing, "TracingFunctionHolder", None)
-    settrace = getattr(
-        holder, "_original_tracing", None
-    )  # pydevd has put its own in Python's place
-    here = getattr(tracing, "_last_tracing_func_thread_local", None)
-    if settrace is None or not callable(getattr(tracing, "reapply_settrace", None)):
-        return False
-    if sys.gettrace() is None or getattr(here, "tracing_func", None) is None:
-        return False
-    settrace(None)
-    return True
-
-
-def resume_tracing() -> None:
-    """Let it see again."""
-    sys.modules["pydevd_tracing"].reapply_settrace()
-
-
 in_notebook = False
 """Whether this is a notebook's kernel. Its debugger looks at libraries, too, if only to step there."""
 
@@ -144,6 +125,7 @@ def stop_at(frame: FrameType) -> None:
 
     from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
 
+    tracing.end_pauses()
     code = frame.f_code
     if _called_us(frame) and not in_notebook:
         asking = synthetic.asks(code.co_filename, code.co_name)
@@ -186,6 +168,7 @@ def show(path: str, line: int, function: str, shown: dict[str, Any], scope: dict
 
     from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
 
+    tracing.end_pauses()
     names = tuple(name for name in shown if name.isidentifier() and not keyword.iskeyword(name))
     code = synthetic.shows(path, line, function, names)
     FunctionType(code, scope)(debugpy.breakpoint, *(shown[name] for name in names))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends.tensorflow.patches import Arguments
+from graphdebug.runtime.debugger.tracing import resume
+from graphdebug.runtime.untraced import pause_if_cheap
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
@@ -23,6 +25,7 @@ class GuardedHook(ABC):
 
     def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """``enter``, without its errors."""
+        paused = pause_if_cheap()
         try:
             if self.backend.active:
                 return self.enter(args, kwargs)
@@ -31,15 +34,22 @@ class GuardedHook(ABC):
         except BaseException:
             self.backend.calls.end()  # Ctrl-C while ours ran: the next call is an outermost one
             raise
+        finally:
+            if paused:
+                resume()
         return None, args, kwargs
 
     def after(self, state: Any, result: Any, failed: bool) -> Any:
         """``leave``, without its errors."""
         if state is not None:
+            paused = pause_if_cheap()
             try:
                 self.leave(state, result, failed)
             except Exception as error:
                 self.backend.give_up(self.what, error)
+            finally:
+                if paused:
+                    resume()
         return result
 
     @abstractmethod

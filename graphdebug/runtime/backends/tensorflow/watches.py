@@ -140,7 +140,8 @@ class Watch:
         self._thinned.clear()
         left, self._left = self._left, None
         if left is None:
-            left = self._files()
+            _remove(path for _, path in self._written())
+            return
         for files in left.values():
             _remove(path for _, path in files)
 
