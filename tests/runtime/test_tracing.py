@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+
 from graphdebug.runtime.debugger import tracing
 from graphdebug.runtime.untraced import pause_if_cheap, untraced
 
