@@ -125,6 +125,7 @@ class Attaching:
 
 
 def _describe(one: Debugged, runtime: Runtime) -> None:
+    one.runtime = runtime
     if runtime.hello is not None:
         one.pid = runtime.hello.pid
         one.rank = runtime.rank.rank if runtime.rank.distributed else None

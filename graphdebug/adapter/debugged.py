@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from graphdebug.adapter.upstream import Upstream
+from graphdebug.observation.runtimes import Runtime
 
 
 class Debugged:
@@ -17,6 +18,8 @@ class Debugged:
         self.upstream = upstream
         self.pid = pid
         """None where that isn't known yet."""
+        self.runtime: Runtime | None = None
+        """The one in it, where that was there first: on another machine the number may be the same."""
         self.rank: int | None = None
         """In a distributed job; None outside of one, or where it isn't known yet."""
         self.device = ""

@@ -47,16 +47,17 @@ class Hub:
         addresses: Sequence[Address] = (),
         tls: tuple[ssl.SSLContext, str] | None = None,
         pid: int | None = None,
+        token: str = "",
     ) -> RunningSession:
         """Let them come: at a socket of this user's own, and at ``addresses``.
 
         Those that other machines can reach need ``tls``: what listens, and its certificate's
-        fingerprint. ``pid`` is the program's process, where the session's is another. Returns how
-        the job is found, which is published. Raises OSError.
+        fingerprint. ``pid`` is the program's process, where the session's is another; ``token``
+        is one that was agreed upon. Returns how the job is found, which is published. Raises OSError.
         """
         self._pid = pid or session.pid
         self._session, door = await self._job.open(
-            replace(session, attachable=True), {hub.DEBUG: self._serve_editor}, self._log
+            replace(session, attachable=True), {hub.DEBUG: self._serve_editor}, self._log, token
         )
         listening = []
         for address in addresses:

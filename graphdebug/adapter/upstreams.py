@@ -69,7 +69,8 @@ class Upstreams:
 
     def of_runtime(self, runtime: Runtime) -> Debugged:
         """The one that a runtime is in."""
-        return self.of_process(0 if runtime.hello is None else runtime.hello.pid)
+        known = next((one for one in self.all if one.runtime is runtime), None)
+        return known or self.of_process(0 if runtime.hello is None else runtime.hello.pid)
 
     def in_process(self, id: int, runtime: Runtime) -> bool:
         """Whether one of the client's ids is of the process that a runtime is in."""

@@ -143,7 +143,8 @@ def of_process(pid: int, joined: bool = False) -> Target | None:
         if session.pid == pid and not joined:
             return target(session)
     for session, job in described(jobs):
-        if job is not None and any(rank.process.pid == pid for rank in job.ranks):
+        here = [rank for rank in job.ranks if rank.host == socket.gethostname()] if job else []
+        if any(rank.process.pid == pid for rank in here):
             return target(session)
     return None
 

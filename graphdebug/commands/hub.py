@@ -76,7 +76,7 @@ async def _serve(wanted: HubArguments, listening: Listening) -> int:
         cause, remedy = listening.explained(error) if isinstance(error, OSError) else (error, "")
         await job.close()
         return _answer({"error": f"{cause}: {remedy}"})
-    invitation = attachable(job.runtimes.invitation(Configuration(capture="off")))
+    invitation = attachable(job.runtimes.invitation(Configuration(capture="off")), session)
     endpoint = (*session.addresses, session.endpoint)[0]
     _answer(dict(to_wire(HubResponse(invitation, endpoint, os.getpid()))))
     begin = time.monotonic()

@@ -5,19 +5,28 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import socket
 import ssl
 from dataclasses import dataclass, replace
 
 from graphdebug.adapter.hub import Hub
+from graphdebug.commands.errors import CommandError
+from graphdebug.commands.finding import TOKEN_VARIABLE
 from graphdebug.observation.job import Job
 from graphdebug.protocol.observers import RunningSession
 from graphdebug.protocol.runtime import Invitation
 from graphdebug.transport import tls
 from graphdebug.transport.connections import complain
-from graphdebug.transport.endpoint import Address, EndpointError
+from graphdebug.transport.endpoint import Address, EndpointError, new_token
 
 HERE = ""
 """``--listen`` without an address: the socket of this user's own is enough."""
+
+EVERYWHERE = ("0.0.0.0", "[::]")
+"""Addresses that stand for all that a machine has: others come by its name."""
+
+TOKEN_LENGTH = 32
+"""Characters that an agreed token has at least: what is signed with it can be read by others."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Listening:
         Raises OSError.
         """
         addresses = [self.address] if self.address is not None else []
-        opened = await Hub(job, complain).open(session, addresses, self._tls(), pid)
+        opened = await Hub(job, complain).open(session, addresses, self._tls(), pid, agreed_token())
         if pid is None:
             ways = " · ".join([f"graphdebug attach {opened.pid}", *opened.addresses])
             complain(f"attachable: {ways}")
@@ -100,11 +109,39 @@ class Listening:
         return f"can't listen at {where}: {error.strerror or error}", "choose another --listen"
 
 
-def attachable(invitation: Invitation, wait: bool = False) -> Invitation:
-    """What the processes of a job that clients come to are given."""
+def agreed_token() -> str:
+    """The one that hubs on several machines have from the environment, or none. Raises CommandError."""
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if token and len(token) < TOKEN_LENGTH:
+        raise CommandError(
+            f"the token in {TOKEN_VARIABLE} is too short",
+            f"make one: export {TOKEN_VARIABLE}=$(openssl rand -hex 32)",
+        )
+    return token
+
+
+def attachable(invitation: Invitation, session: RunningSession, wait: bool = False) -> Invitation:
+    """What the processes of a job that clients come to are given; ``session``: how they find it."""
     spec = importlib.util.find_spec("debugpy")
     directory = os.path.dirname(os.path.dirname(spec.origin)) if spec and spec.origin else ""
-    return replace(invitation, attachable=True, wait=wait, debugpy=directory)
+    return replace(
+        invitation,
+        attachable=True,
+        wait=wait,
+        debugpy=directory,
+        elsewhere=next(filter(None, map(_from_elsewhere, session.addresses)), ""),
+        fingerprint=session.fingerprint,
+        hub=new_token(),
+    )
+
+
+def _from_elsewhere(endpoint: str) -> str:
+    """The address for other machines; empty for one that they can't reach."""
+    kind, _, address = endpoint.partition(":")
+    host, _, port = address.rpartition(":")
+    if kind != "tls":
+        return ""
+    return f"tls:{socket.getfqdn() if host in EVERYWHERE else host}:{port}"
 
 
 def _looks_like_an_address(text: str) -> bool:

@@ -121,20 +121,22 @@ class Observation(Follower):
                 session, _ = await self._job.open(session)
                 self._job.publish(session)
             else:
-                await listening.open(self._job, session)
+                session = await listening.open(self._job, session)
         except OSError as error:
             if listening is not None:
                 raise CommandError(*listening.explained(error)) from None
             complain(f"language servers can't find this program: {error}")
         try:
-            return await self._run(command, listening)
+            return await self._run(command, session, listening)
         finally:
             await self._job.close()
 
-    async def _run(self, command: list[str], listening: Listening | None) -> int:
+    async def _run(
+        self, command: list[str], session: RunningSession, listening: Listening | None
+    ) -> int:
         invitation = self._job.runtimes.invitation(self._configuration, explain=True)
         if listening is not None:
-            invitation = attachable(invitation, listening.wait)
+            invitation = attachable(invitation, session, listening.wait)
         stream = standard_error()
         if self._configuration.capture == "off" or not Footer.fits(stream):
             try:

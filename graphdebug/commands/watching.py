@@ -99,19 +99,19 @@ class View:
     def rows(self) -> Iterator[tuple[str, ...]]:
         """A row for each rank that is here."""
         here = [] if self.job is None else ranks(self.job)
-        times = {rank.process.pid: self._time(rank) for rank in here}
-        for rank in here:
+        times = [self._time(rank) for rank in here]
+        hosts = {rank.host for rank in here}
+        for rank, mine in zip(here, times, strict=True):
             last = self._last(rank)
-            mine = times[rank.process.pid]
             yield (
                 str(rank.process.rank),
-                str(rank.process.pid),
+                f"{rank.host} {rank.process.pid}" if len(hosts) > 1 else str(rank.process.pid),
                 f"{rank.steps:,}",
                 duration(int(mine)) if mine else "",
                 "" if last is None else f"{last.forward_nodes} + {last.backward_nodes}",
                 " ".join((last.devices if last else ()) or rank.devices),
                 _memory(rank),
-                self._straggles(rank, mine, here, list(times.values())),
+                self._straggles(rank, mine, here, times),
             )
 
     def _last(self, rank: JobRank) -> Step | None:

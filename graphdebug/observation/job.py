@@ -91,14 +91,19 @@ class Job(Observer):
         session: RunningSession,
         roles: Mapping[str, Admit] | None = None,
         log: Log = lambda line: None,
+        token: str = "",
     ) -> tuple[RunningSession, Door]:
         """Let observers come, and those of ``roles``, by their first command, with the same token.
 
         Returns where, to be given to ``publish``, and the door. The address and the token of
-        ``session`` are put in here. Raises OSError where the registry can't be used.
+        ``session`` are put in here; ``token`` is one that was agreed upon, by several hubs. Raises
+        OSError where the registry can't be used.
         """
         self._place = Place()
-        listener, token = Listener(self._place.socket), new_token()
+        listener = Listener(self._place.socket)
+        if token:
+            self.runtimes.share(token)
+        token = token or new_token()
         clients = {OBSERVE: self.observers.serve, **(roles or {})}
         ranks = dict.fromkeys(("hello", DEBUGGEE), (self.runtimes.token, self.runtimes.serve))
         self._door = Door(

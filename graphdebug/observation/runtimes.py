@@ -7,6 +7,7 @@ import contextlib
 import glob
 import os
 import shutil
+import socket
 import tempfile
 from abc import ABC, abstractmethod
 from typing import Any
@@ -18,7 +19,7 @@ from graphdebug.protocol.hub import DEBUGGEE
 from graphdebug.protocol.model import Backend, Rank, Source, Step
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.connections import Fault, StreamConnection
-from graphdebug.transport.endpoint import Listener, new_token, same_token
+from graphdebug.transport.endpoint import Listener, derived, new_token, same_token
 from graphdebug.transport.framing import Message
 from graphdebug.transport.processes import lives
 from graphdebug.transport.registry import Place, RegistryError
@@ -108,7 +109,8 @@ class Runtime:
 
     def sweep(self) -> None:
         """Remove the recorded values that a process which was killed left behind."""
-        pid = 0 if self.hello is None else self.hello.pid
+        hello = self.hello
+        pid = hello.pid if hello is not None and hello.host == socket.gethostname() else 0
         if pid and not lives(pid):
             for parent in (tempfile.gettempdir(), "/dev/shm"):
                 for path in glob.glob(os.path.join(parent, f"graphdebug-{pid}-*")):
@@ -173,8 +175,9 @@ class Runtimes:
             return True
         hello = runtime.hello
         assert hello is not None
+        above = hello.host, hello.parent_pid
         parent = next((one.hello for one in self.all
-                       if one.hello and one.hello.pid == hello.parent_pid), None)  # fmt: skip
+                       if one.hello and (one.hello.host, one.hello.pid) == above), None)  # fmt: skip
         inherits = parent is not None and parent.world_size > 0 and parent.rank == hello.rank
         return hello.world_size > 0 and not inherits
 
@@ -202,6 +205,11 @@ class Runtimes:
     def token(self) -> str:
         """That of the invitations."""
         return self._token
+
+    def share(self, token: str) -> None:
+        """Invite with one made of a token that hubs on other machines have, too; nobody has come yet."""
+        self._token = derived(token, "ranks")
+        self._debuggees = Debuggees(self._token)
 
     async def debug(self, runtime: Runtime, port: int, tokens: Tokens) -> bool:
         """Have debugpy connect from a process to what listens at a loopback port; if it was asked."""

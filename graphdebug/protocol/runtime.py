@@ -40,6 +40,10 @@ class Invitation:
     """Whether the program waits, before its first line, until a client has attached."""
     fingerprint: str = ""
     """SHA-256 of the certificate of a ``tls:`` endpoint, in hexadecimal."""
+    elsewhere: str = ""
+    """``tls:HOST:PORT`` for processes of other machines, where they may come."""
+    hub: str = ""
+    """Tells the hub of a job from those of its other machines."""
     own_breakpoints: bool = False
     """Whether the process reads the breakpoints from the debugger in it: the observer knows none."""
     debugpy: str = ""

@@ -11,8 +11,8 @@ from types import FrameType
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.hub import DEBUGGEE, DebuggeeEvent
 from graphdebug.protocol.wire import to_wire
+from graphdebug.runtime.link import reach
 from graphdebug.runtime.untraced import untraced_thread
-from graphdebug.transport.endpoint import connect
 from graphdebug.transport.framing import FramingError, Parser, encode
 
 CONNECT_SECONDS = 10.0
@@ -25,7 +25,8 @@ class Attaching:
     """
 
     def __init__(self, invitation: messages.Invitation, send: Callable[[object], bool]) -> None:
-        self._invitation = invitation
+        self.invitation = invitation
+        """Where the hub is."""
         self._send = send
         self._one_at_a_time = threading.Lock()
         self._wanted: messages.DebugArguments | None = None
@@ -40,7 +41,7 @@ class Attaching:
 
         Not now: this thread is importing ``site``, and to bring debugpy in another one would, too.
         """
-        if self._invitation.wait:
+        if self.invitation.wait:
             sys.setprofile(self._wait_at_main)
 
     def _wait_at_main(self, frame: FrameType, event: str, argument: object) -> None:
@@ -74,9 +75,7 @@ class Attaching:
         with self._one_at_a_time:
             try:
                 link = self._connect(arguments.key)
-                attachment.bring_in(
-                    link, arguments.ours, arguments.theirs, self._invitation.debugpy
-                )
+                attachment.bring_in(link, arguments.ours, arguments.theirs, self.invitation.debugpy)
             except Exception as error:
                 text = f"debugpy can't be brought in: {type(error).__name__}: {error}"
                 self._send(messages.UndebuggedEvent(arguments.key, text))
@@ -90,9 +89,9 @@ class Attaching:
 
     def _connect(self, key: str) -> socket.socket:
         """A connection to the hub that is debugpy's from now on. Raises OSError."""
-        link = connect(self._invitation.endpoint, CONNECT_SECONDS, self._invitation.fingerprint)
+        link = reach(self.invitation, CONNECT_SECONDS)
         try:
-            event = DebuggeeEvent(self._invitation.token, key)
+            event = DebuggeeEvent(self.invitation.token, key)
             link.sendall(encode({"type": "event", "event": DEBUGGEE, "body": to_wire(event)}))
             _read_answer(link)
         except BaseException:

@@ -20,7 +20,7 @@ from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Backend as BackendState
 from graphdebug.protocol.model import Source
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
-from graphdebug.runtime import attachment, debugger, presentation, reports
+from graphdebug.runtime import attachment, debugger, meeting, presentation, reports
 from graphdebug.runtime.attaching import Attaching
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import NAMES, Breakpoints
@@ -54,9 +54,10 @@ class Runtime:
         self.breakpoints = Breakpoints()
         self.backends: dict[str, Backend] = {}
         self._given_up: set[str] = set()
-        self._told: set[str] = set()
+        self._told: dict[str, messages.BackendEvent] = {}
         self._said: set[str] = set()
-        self._joined = False
+        self._place: messages.RankEvent | None = None
+        self._met = False
         self._invitation = invitation
         self.taps: list[Callable[[object], None]] = []
         """Get what is recorded, too."""
@@ -86,19 +87,7 @@ class Runtime:
         self.node_stops = NodeStops(self._link.send)
         self.data_breakpoints = DataBreakpoints(self.publish, self._link.send, self.active)
         self._link.on_close = self._link_closed
-        self._link.start(
-            messages.HelloEvent(
-                token=invitation.token,
-                pid=os.getpid(),
-                parent_pid=os.getppid(),
-                rank=rank(),
-                version=__version__,
-                world_size=world_size(),
-                host=socket.gethostname(),
-                command=shlex.join(sys.orig_argv[1:]),
-            )
-        )
-
+        self._link.start(_hello(invitation))
         if invitation.own_breakpoints:
             breakpoints.follow(self._follow)
 
@@ -151,10 +140,28 @@ class Runtime:
 
     def joined(self, rank: int, size: int) -> None:
         """The program has made a process group, in which it has this rank."""
-        if self.recorder.rank != rank or not self._joined:
-            self._joined = True
+        place = messages.RankEvent(rank, size)
+        if place != self._place:
+            self._place = place
             self.recorder.rank = NAMES["rank"] = rank
-            self._link.send(messages.RankEvent(rank, size))
+            self._link.send(place)
+
+    def meet(self, rank: int, size: int, connect: Callable[[], meeting.Store]) -> None:
+        """Find the hub of rank 0, where ranks on other machines have hubs of their own."""
+        if self._invitation.attachable and not self._met and meeting.several_machines(size):
+            self._met = True
+            meeting.begin(connect, rank, self._invitation, self._move, self._apart)
+
+    def _move(self, invitation: messages.Invitation) -> None:
+        if self.debugged:
+            raise meeting.Apart("somebody debugs them by the hub of their own machine")
+        place = filter(None, [self._place])
+        self._link.move(invitation, _hello(invitation), *self._told.values(), *place)
+        self._invitation = self.attaching.invitation = invitation
+        self.recorder.forget()
+
+    def _apart(self, why: str) -> None:
+        self.recorder.alert("hook", why)
 
     def log(self, text: str, source: Source) -> None:
         """Write what a log point on a graph line says to the debug console."""
@@ -223,13 +230,10 @@ class Runtime:
         self._link.send(reports.report(self.recorder.next_step, self.active()))
 
     def _tell_state(self, backend: Backend, active: bool, reason: str = "") -> None:
-        self._told.add(backend.name)
         reason = "; ".join(filter(None, (reason, *debugger.problems)))
-        self._link.send(
-            messages.BackendEvent(
-                BackendState(backend.name, backend.version, active, backend.tier, reason)
-            )
-        )
+        state = BackendState(backend.name, backend.version, active, backend.tier, reason)
+        self._told[backend.name] = messages.BackendEvent(state)
+        self._link.send(self._told[backend.name])
 
     def tell_state(self, backend: Backend) -> None:
         """A part of a backend that is active turned out to stay off."""
@@ -294,6 +298,19 @@ class Runtime:
         for backend in self.active():
             backend.configure()
             backend.breakpoints_changed()
+
+
+def _hello(invitation: messages.Invitation) -> messages.HelloEvent:
+    return messages.HelloEvent(
+        token=invitation.token,
+        pid=os.getpid(),
+        parent_pid=os.getppid(),
+        rank=rank(),
+        version=__version__,
+        world_size=world_size(),
+        host=socket.gethostname(),
+        command=shlex.join(sys.orig_argv[1:]),
+    )
 
 
 def _innermost(error: Exception) -> Source | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import threading
@@ -50,7 +51,8 @@ class Link:
     """
 
     def __init__(self, invitation: messages.Invitation, handlers: dict[str, Handler]) -> None:
-        self._socket = connect(invitation.endpoint, CONNECT_SECONDS, invitation.fingerprint)
+        self._socket = reach(invitation, CONNECT_SECONDS)
+        self._writing = threading.Lock()
         self._handlers = handlers
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._dropped = 0
@@ -68,6 +70,14 @@ class Link:
         for run, name in ((self._read, "reader"), (self._write, "writer")):
             untraced_thread(run, f"graphdebug {name}").start()
         self._configured.wait(CONFIGURE_SECONDS)
+
+    def move(self, invitation: messages.Invitation, *introduction: object) -> None:
+        """Go over to another observer, who is sent these events first. Raises OSError, EndpointError."""
+        there = reach(invitation, CONNECT_SECONDS)
+        there.sendall(b"".join(map(_frame, introduction)))
+        with self._writing:
+            before, self._socket = self._socket, there
+        _hang_up(before if not self.closed.is_set() else there)
 
     @property
     def dropped(self) -> int:
@@ -101,11 +111,7 @@ class Link:
     def _shut(self) -> None:
         self.closed.set()
         self._configured.set()
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was first
-        self._socket.close()
+        _hang_up(self._socket)
 
     def _write(self) -> None:
         dropped, more = 0, True
@@ -115,7 +121,8 @@ class Link:
                 if dropped != self._dropped and self._queue.qsize() < QUEUE_LIMIT // 2:
                     dropped = self._dropped
                     batch.append(messages.DroppedEvent(dropped))
-                self._socket.sendall(b"".join(map(_frame, batch)))
+                with self._writing:
+                    self._socket.sendall(b"".join(map(_frame, batch)))
                 del batch  # or it would live until the next message comes
         except OSError:
             pass  # the observer has gone; the program goes on
@@ -138,18 +145,22 @@ class Link:
         return [event for event in batch if event is not None], more
 
     def _read(self) -> None:
-        parser = Parser()
-        try:
-            while data := self._socket.recv(65536):
-                parser.feed(data)
-                while (message := parser.next()) is not None:
-                    self._answer(message)
-        except (OSError, FramingError):
-            pass  # the observer has gone; the program goes on
+        read = None
+        while read is not self._socket:  # else it moved
+            read = self._socket
+            with contextlib.suppress(OSError, FramingError):  # the observer has gone
+                self._read_from(read)
         self.closed.set()
         self._queue.put(None)
         self._urgent.set()
         self.on_close()
+
+    def _read_from(self, observer: socket.socket) -> None:
+        parser = Parser()
+        while data := observer.recv(65536):
+            parser.feed(data)
+            while (message := parser.next()) is not None:
+                self._answer(message)
 
     def _answer(self, request: dict[str, Any]) -> None:
         command = str(request.get("command"))
@@ -197,6 +208,22 @@ class NoLink(Link):
     def abandon(self) -> None:
         """Nobody has it."""
         self.closed.set()
+
+
+def reach(invitation: messages.Invitation, seconds: float) -> socket.socket:
+    """A connection to the observer, from its own machine or another. Raises OSError, EndpointError."""
+    try:
+        return connect(invitation.endpoint, seconds, invitation.fingerprint)
+    except OSError:
+        if not invitation.elsewhere:
+            raise
+        return connect(invitation.elsewhere, seconds, invitation.fingerprint)
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the other side was first
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
 
 
 def _frame(event: Any) -> bytes:

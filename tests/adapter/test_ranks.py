@@ -109,7 +109,7 @@ def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_
     session.thread = threads[1]
     session.cont()
     for rank in range(2):
-        wait_until((tmp_path / f"waits-{rank}").exists, "the ranks to be in step 2", 60)
+        wait_until((tmp_path / f"gate-{rank}").exists, "the ranks to be in step 2", 60)
     session.request("pause", threadId=threads[0])
     paused = [session.wait_for_stop("pause") for _ in range(2)]
     assert {stop["threadId"] for stop in paused} == set(threads.values())
@@ -188,7 +188,7 @@ def test_ranks_of_a_running_job_are_attached_to_and_left(
     words = ["torchrun", *torchrun(2, MLP, str(place), STEPS, str(TIMEOUT), str(gate))["args"]]
     job = run("-m", "graphdebug", "run", "--listen", "--", *words, **ENVIRONMENT)
     for rank in range(2):
-        wait_until((tmp_path / f"waits-{rank}").exists, "the ranks to be in step 2", 60)
+        wait_until((tmp_path / f"gate-{rank}").exists, "the ranks to be in step 2", 60)
     session = start("attach", options=[str(attachable(str(place)).pid)], timeout=90)
     session.attach(breakpoints={MLP: [at("batch", "step >= 3")]})
     for _ in range(2):  # debugpy has found the threads that run already

@@ -1,6 +1,6 @@
 """Trains an MLP with DistributedDataParallel over gloo; rank 0 writes losses and weights to a file.
 
-Arguments: the file, steps, the timeout of collectives in seconds, and a file to wait for in step 2.
+Arguments: the file, steps, the timeout of collectives in seconds, and files to wait for in steps 2 and 8.
 """
 
 import os
@@ -14,7 +14,13 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 
-def train(steps, timeout, gate=None):
+def wait_at(gate):
+    gate.with_name(f"{gate.name}-{dist.get_rank()}").touch()
+    while not gate.exists():
+        time.sleep(0.01)
+
+
+def train(steps, timeout, *gates):
     dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))  # @init
     torch.manual_seed(7)
     model = DistributedDataParallel(
@@ -24,10 +30,8 @@ def train(steps, timeout, gate=None):
     generator = torch.Generator().manual_seed(dist.get_rank())
     losses = []
     for step in range(steps):  # @loop
-        if step == 2 and gate is not None:
-            gate.with_name(f"waits-{dist.get_rank()}").touch()
-            while not gate.exists():
-                time.sleep(0.01)
+        if step in (2, 8)[: len(gates)]:
+            wait_at(gates[step // 8])
         x = torch.randn(16, 8, generator=generator)  # @batch
         loss = model(x).square().mean()
         optimizer.zero_grad()

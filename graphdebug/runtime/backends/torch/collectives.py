@@ -103,7 +103,9 @@ class Collectives:
     def _made(self, own: timedelta | None) -> None:
         try:
             if self._c10d.is_initialized():
-                self._runtime.joined(self._c10d.get_rank(), self._c10d.get_world_size())
+                rank, size = self._c10d.get_rank(), self._c10d.get_world_size()
+                self._runtime.joined(rank, size)
+                self._runtime.meet(rank, size, functools.partial(_another, self._store_of_all()))
                 if self._extended:
                     self._extend(own)
         except Exception as error:
@@ -124,7 +126,7 @@ class Collectives:
                 for _, backend in backends:
                     backend._set_default_timeout(LONG)
             if self._store is None:
-                store = self._c10d._get_default_store()
+                store = self._store_of_all()
                 self._store = own or store.timeout
                 store.set_timeout(LONG)
         except Exception as error:
@@ -137,11 +139,15 @@ class Collectives:
                 for device, backend in _backends(group):
                     backend._set_default_timeout(timeouts[device])
             if self._store is not None and self._c10d.is_initialized():
-                self._c10d._get_default_store().set_timeout(self._store)
+                self._store_of_all().set_timeout(self._store)
         except Exception as error:
             self._fail(error)
         self._own.clear()
         self._store = None
+
+    def _store_of_all(self) -> Any:
+        """Where the ranks meet."""
+        return self._c10d._get_default_store()
 
     def _fail(self, error: Exception) -> None:
         self._patches.restore()
@@ -151,6 +157,11 @@ class Collectives:
             "collectives may time out while the debugger holds a rank, since graphdebug can't set the "
             f"timeouts of process groups here: {type(error).__name__}: {error}",
         )
+
+
+def _another(store: Any) -> Any:
+    """A connection of our own to a store: who waits at the program's keeps others from it."""
+    return store.clone() if hasattr(store, "clone") else store
 
 
 def _backends(group: Any) -> Iterator[tuple[Any, Any]]:
