@@ -44,6 +44,12 @@ def concerned(message: Message, all: Sequence[Debugged]) -> list[Debugged]:
     return list(all)
 
 
+def nobody_stands(message: Message) -> Message:
+    """The answer to ``continue`` where all run."""
+    body = {"allThreadsContinued": True}
+    return {"type": "response", "command": message["command"], "success": True, "body": body}
+
+
 def of_one(command: str, answered: Answered) -> Answered:
     """What takes the answer to a request that went to one of several processes."""
     if command != "continue":

@@ -130,6 +130,8 @@ class Upstreams:
         if command in merging.ASKED_OF_ALL:
             return self._to_all(message, answered)
         arguments = message.get("arguments") or {}
+        if command == "continue" and not any(one.stopped for one in self.all):
+            return answered(merging.nobody_stands(message))  # which debugpy never answers
         if command in ("continue", "pause") and not arguments.get("singleThread"):
             return self._to_all(message, answered)
         if command in ("disconnect", "terminate"):

@@ -108,8 +108,8 @@ class View:
                 f"{rank.host} {rank.process.pid}" if len(hosts) > 1 else str(rank.process.pid),
                 f"{rank.steps:,}",
                 duration(int(mine)) if mine else "",
-                "" if last is None else f"{last.forward_nodes} + {last.backward_nodes}",
-                " ".join((last.devices if last else ()) or rank.devices),
+                _nodes(last),
+                " ".join((last.devices if last else ()) or rank.devices) or "cpu",
                 _memory(rank),
                 self._straggles(rank, mine, here, times),
             )
@@ -144,6 +144,13 @@ class View:
 
 
 COLUMNS = ("rank", "pid", "step", "time", "nodes", "devices", "memory", "")
+
+
+def _nodes(step: Step | None) -> str:
+    """Forward and backward; nothing where they aren't recorded."""
+    if step is None or not step.forward_nodes + step.backward_nodes:
+        return ""
+    return f"{step.forward_nodes} + {step.backward_nodes}"
 
 
 def _memory(rank: JobRank) -> str:

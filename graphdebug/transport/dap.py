@@ -169,6 +169,12 @@ class Client:
         with self._changed:
             return [event.get("body") or {} for event in self._events if event.get("event") == name]
 
+    def take_events(self) -> list[Message]:
+        """Take all events that nobody has taken yet, in order."""
+        with self._changed:
+            taken, self._events = self._events, []
+            return taken
+
     def wait_until(
         self, condition: Callable[[], bool], what: str, timeout: float | None = None
     ) -> None:

@@ -21,6 +21,8 @@ from support.ranks import (
     undisturbed,
 )
 
+from graphdebug.commands.controlling import Control
+from graphdebug.commands.finding import target
 from graphdebug.protocol.observers import RunningSession
 from graphdebug.transport.registry import running
 
@@ -181,6 +183,22 @@ def test_a_killed_rank_is_said_and_those_that_follow_it_join(start: Start, tmp_p
     assert not (tmp_path / "debugged").exists()
 
 
+def keys_hold_all_ranks_and_let_them_go_on(control: Control) -> None:
+    """Those of ``graphdebug attach``, where all ranks run Python."""
+
+    def stopped() -> list[str]:
+        return [text for text in control.lines if text.startswith("stopped at ranks_mlp.py")]
+
+    control.press("p")
+    wait_until(lambda: len(stopped()) == 2, "both ranks to stop", 30)
+    control.press("c")
+    wait_until(lambda: not control.lines, "them to go on", 30)
+    control.press("n")
+    wait_until(lambda: bool(control.lines), "the filter to be set", 30)
+    control.close()
+    assert control.lines == []
+
+
 def test_ranks_of_a_running_job_are_attached_to_and_left(
     start: Start, run: Run, tmp_path: Path
 ) -> None:
@@ -189,8 +207,12 @@ def test_ranks_of_a_running_job_are_attached_to_and_left(
     job = run("-m", "graphdebug", "run", "--listen", "--", *words, **ENVIRONMENT)
     for rank in range(2):
         wait_until((tmp_path / f"gate-{rank}").exists, "the ranks to be in step 2", 60)
-    session = start("attach", options=[str(attachable(str(place)).pid)], timeout=90)
+    found = attachable(str(place))
+    keys_hold_all_ranks_and_let_them_go_on(Control(target(found)))
+    session = start("attach", options=[str(found.pid)], timeout=90)
     session.attach(breakpoints={MLP: [at("batch", "step >= 3")]})
+    running_all = session.request("continue", threadId=1)
+    assert running_all == {"allThreadsContinued": True}, "answered, where none stands"
     for _ in range(2):  # debugpy has found the threads that run already
         session.client.wait_for_event("thread", lambda body: body["reason"] == "started")
     gate.touch()
