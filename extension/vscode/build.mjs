@@ -1,9 +1,10 @@
 // Bundles the extension and the page of its views into build/vscode.
 import { build } from "esbuild";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundling } from "../shared/bundling.mjs";
+import { notices } from "../shared/notices.mjs";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 export const OUT = join(ROOT, "build", "vscode");
@@ -13,8 +14,8 @@ if (!existsSync(join(ROOT, "extension", "shared", "node_modules"))) {
   process.exit(1);
 }
 rmSync(join(OUT, "page"), { recursive: true, force: true });
-const both = { ...bundling, absWorkingDir: ROOT, bundle: true, minify: true, sourcemap: false, logLevel: "warning" };
-await Promise.all([
+const both = { ...bundling, absWorkingDir: ROOT, bundle: true, minify: true, metafile: true, sourcemap: false, logLevel: "warning" };
+const built = await Promise.all([
   build({
     ...both,
     entryPoints: ["extension/vscode/src/extension.ts"],
@@ -35,3 +36,4 @@ await Promise.all([
     target: "es2022",
   }),
 ]);
+writeFileSync(join(OUT, "ThirdPartyNotices.txt"), notices(built.map(({ metafile }) => metafile), ROOT));

@@ -41,7 +41,8 @@ function thirdParty() {
 function ours() {
   const target = join(PYTHON_PARTS, "libraries", "graphdebug");
   rmSync(target, { recursive: true, force: true });
-  cpSync(join(ROOT, "graphdebug"), target, { recursive: true });
+  const notOfPython = join(ROOT, "graphdebug", "jupyter", "labextension");
+  cpSync(join(ROOT, "graphdebug"), target, { recursive: true, filter: (path) => path !== notOfPython });
   cpSync(join(ROOT, "docs"), join(target, "docs"), { recursive: true, filter: (path) => !/\.(png|svg)$/.test(path) });
   cpSync(join(ROOT, "extension", "vscode", "entry.py"), join(PYTHON_PARTS, "entry.py"));
 }

@@ -59,6 +59,7 @@ def test_a_wheel_carries_what_jupyter_looks_for(seen: dict[str, Any], tmp_path: 
     assert "/data/etc/jupyter/jupyter_server_config.d/graphdebug.json" in names
     place = "/data/share/jupyter/labextensions/@graphdebug/jupyterlab/"
     assert f"{place}static/remoteEntry." in names and f"{place}install.json" in names
+    assert f"{place}ThirdPartyNotices.txt" in names
 
 
 def test_breakpoints_say_what_they_will_do(seen: dict[str, Any]) -> None:
