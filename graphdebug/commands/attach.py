@@ -35,14 +35,23 @@ def add(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run it."""
-    found = _target(arguments)
     if arguments.adapter:
-        from graphdebug.commands.bridge import bridge
-
-        return bridge(found.debug())
+        return _adapter(arguments)
+    found = _target(arguments)
     from graphdebug.commands.watching import watch
 
     return watch(found, arguments.capture)
+
+
+def _adapter(arguments: argparse.Namespace) -> int:
+    from graphdebug.commands.bridge import bridge, refuse
+
+    try:
+        link = _target(arguments).debug()
+    except CommandError as error:
+        refuse(": ".join(line.strip() for line in str(error).splitlines()))
+        raise
+    return bridge(link)
 
 
 def _target(arguments: argparse.Namespace) -> Target:

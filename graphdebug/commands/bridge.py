@@ -41,6 +41,20 @@ def bridge(link: socket.socket) -> int:
     return 0
 
 
+def refuse(why: str) -> None:
+    """Answer the editor's first request with why there is no job: what goes to stderr, few editors show."""
+    parser = Parser()
+    with contextlib.suppress(OSError, ValueError):
+        while data := os.read(0, CHUNK):
+            parser.feed(data)
+            if (request := parser.next()) is not None:
+                error = {"id": 1, "format": why, "showUser": True}
+                answer = {"type": "response", "seq": 1, "success": False, "message": why}
+                answer |= {"request_seq": request.get("seq"), "command": request.get("command")}
+                _write(encode({**answer, "body": {"error": error}}))
+                return
+
+
 def _pass_on(read: Callable[[], bytes], write: Callable[[bytes], object], change: Change) -> None:
     parser = Parser()
     with contextlib.suppress(OSError, FramingError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import select
@@ -17,6 +18,7 @@ from support.jobs import GRAPHDEBUG, command, job, listed
 from support.markers import line, program
 from support.processes import Run, wait_until
 
+from graphdebug.transport.framing import encode
 from graphdebug.transport.registry import running
 
 PLAIN = program("attached_plain.py")
@@ -112,6 +114,13 @@ def test_what_cant_be_attached_to_says_why_and_what_helps() -> None:
     finally:
         os.kill(sleeping.pid, signal.SIGKILL)
         sleeping.wait()
+    initialize = {"seq": 3, "type": "request", "command": "initialize", "arguments": {}}
+    done = command("attach", "--adapter", "nonsense", input=encode(initialize).decode())
+    assert done.returncode == 1 and "no address" in done.stderr
+    answer = json.loads(done.stdout.partition("\n\n")[2])
+    assert answer["request_seq"] == 3 and answer["command"] == "initialize"
+    assert not answer["success"] and answer["body"]["error"]["showUser"]
+    assert answer["message"].startswith('"nonsense" is no address: HOST:PORT, ')
     assert "nothing can be attached to" in command("ps").stdout
 
 
