@@ -41,6 +41,7 @@ SETTINGS: dict[str, Any] = {
     "chat.commandCenter.enabled": False,
     "window.commandCenter": False,
     "debug.toolBarLocation": "docked",
+    "debug.internalConsoleOptions": "neverOpen",
     "editor.accessibilitySupport": "off",
     "editor.minimap.enabled": False,
     "git.enabled": False,

@@ -6,6 +6,7 @@ const { CODE_SERVER, FOLDER, CHECKOUT } = process.env;
 const remote = (path) => `vscode-remote://${new URL(CODE_SERVER).host}${path}`;
 const payload = [
   ["extensionDevelopmentPath", remote(CHECKOUT)],
+  ["extensionDevelopmentPath", remote(join(CHECKOUT, "tests", "vscode", "python_extension"))],
   ["extensionTestsPath", remote(join(CHECKOUT, "tests", "vscode", "host", "index.js"))],
 ];
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -35,7 +37,7 @@ IN_THE_HOST = (
     "the language server says where breakpoints are bound to the boundary, and adds a configuration",
     "a Python with nothing installed is enough, and the program sees nothing of ours",
     "an interpreter that is too old, or can't be run, is named, and nothing starts",
-    "the setting's interpreter is taken before the folder's, and the configuration's before both",
+    "an interpreter is the configuration's, else the setting's, the Python extension's, the folder's",
     "the program gets the folder's Python, the environment file's variables, and a log where asked for",
     "a job is picked from those of this machine, and debugged where it runs",
     "the extension host keeps nothing of a thousand steps a second",
@@ -58,7 +60,9 @@ IN_THE_WINDOW = (
     "a TensorFlow breakpoint says boundary before the program runs",
     "and stops there, when the graph has run",
     "step back walks the graph's record, iteration by iteration",
+    "and the graph follows it, from node to node",
     "the NaN filter in Breakpoints stops where the first one is made",
+    "a job elsewhere is attached to from the dialog, by its address and its file",
     "nothing is thrown in the page",
 )
 
@@ -99,8 +103,11 @@ def server(vsix: Path, box: Sandbox) -> Iterator[CodeServer]:
 def in_the_window(server: CodeServer, box: Sandbox) -> dict[str, str]:
     """What the checks in the window found."""
     opened = folder(box.root / "window", *PROGRAMS)
-    script = HERE / "window.mjs"
-    return drive(script, {"CODE_SERVER": server.address, "FOLDER": str(opened)}, seconds=300)
+    elsewhere = box.root / "e"
+    elsewhere.mkdir(mode=0o700)
+    job = {**box.environment, "XDG_RUNTIME_DIR": str(elsewhere), "PYTHONPATH": str(ROOT)}
+    environment = {"CODE_SERVER": server.address, "FOLDER": str(opened), "JOB": json.dumps(job)}
+    return drive(HERE / "window.mjs", environment, seconds=400)
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +117,15 @@ def in_the_host(server: CodeServer, box: Sandbox) -> dict[str, str]:
     return drive(
         HERE / "host.mjs",
         {"CODE_SERVER": server.address, "FOLDER": str(opened), "CHECKOUT": str(ROOT)},
-        seconds=300,
+        seconds=400,
     )
 
 
 def test_the_vsix_holds_what_it_takes_and_nothing_else(vsix: Path) -> None:
     with zipfile.ZipFile(vsix) as opened:
         names = {name.removeprefix("extension/") for name in opened.namelist()}
+        notices = opened.read("extension/build/vscode/ThirdPartyNotices.txt").decode()
+        readme = opened.read("extension/readme.md").decode()
     built = "build/vscode/"
     python = f"{built}python/"
     assert {"package.json", f"{built}extension.js", f"{built}page/page.js"} <= names
@@ -124,6 +133,10 @@ def test_the_vsix_holds_what_it_takes_and_nothing_else(vsix: Path) -> None:
     assert f"{python}debugpy/debugpy/adapter/__main__.py" in names
     assert not [name for name in names if Path(name).suffix in (".pyc", ".pdb", ".pyd", ".ts")]
     assert not [name for name in names if "node_modules" in name or name.startswith("tests")]
+    assert not [name for name in names if "labextension" in name]
+    for bundled in ("elkjs", "preact", "uplot", "vscode-languageclient", "vscode-jsonrpc"):
+        assert re.search(rf"^{bundled} \d\S* \(", notices, re.MULTILINE), bundled
+    assert "Eclipse Public License 2.0" in notices and "elkjs" in readme
     own = {path.relative_to(ROOT).as_posix() for path in (ROOT / "graphdebug").rglob("*.py")}
     assert {f"{python}libraries/{path}" for path in own} <= names
 

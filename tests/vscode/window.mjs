@@ -1,10 +1,11 @@
 // What people do in VS Code's window: clicks and keys, and what they then see. Prints a line for each check.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { browser, colours, until, Workbench } from "./workbench.mjs";
 
-const { CODE_SERVER, FOLDER } = process.env;
+const { CODE_SERVER, FOLDER, JOB } = process.env;
 
 /** Line of a file, from 1, that is marked `# @name`. */
 function line(file, name) {
@@ -74,15 +75,18 @@ const mlp = {
     await window.command("graphdebug: Show Graph of the Step");
     const graph = await window.view("graph");
     await graph.getByLabel(/^Graph of \d\d nodes/).waitFor();
+    await graph.getByText(/The program stands at .*dropout/).waitFor({ state: "attached" });
+    await graph.getByText(/laying out/).waitFor({ state: "detached" });
     await until(async () => (await colours(graph)) > 5, undefined, () => "the graph to be drawn");
     await window.picture("graph");
-    await window.page.keyboard.press("Control+F4");
+    await window.closeTab("Graph");
   },
 
   async "a tensor opens from Variables as grid, heat map and histogram"(window) {
     await window.menu((await window.variables("Locals")).filter({ hasText: /^\s*x\s*=/ }).first(), "View Tensor");
     const tensor = await window.view("tensor");
-    await tensor.getByRole("grid", { name: "Elements of x" }).getByRole("gridcell").nth(20).waitFor();
+    const cells = tensor.getByRole("grid", { name: "Elements of x" }).getByRole("gridcell");
+    await cells.filter({ hasText: /^-?\d/ }).nth(20).waitFor();
     await tensor.getByText("float32 (16, 32) cpu").first().waitFor();
     await window.picture("tensor");
     for (const kind of ["Heat map", "Histogram"]) {
@@ -131,6 +135,7 @@ const loop = {
     await window.page.keyboard.press("F5");
     await window.standsAt(line("seed_tensorflow.py", "run"));
     await window.says("Graph boundary");
+    await window.variable("Locals", /^c1 = int32 \(\) symbolic/);
     await window.textAfter("tf.add(first_counter, 2)", /boundary: the nodes that this line builds run inside/);
     await window.picture("boundary");
   },
@@ -145,10 +150,62 @@ const loop = {
       await window.variable("Outputs", new RegExp(`^first_counter = int32 \\(\\) /device:CPU:0 ${value}$`));
     }
     await window.cursorAt(line("seed_tensorflow.py", "add"));
+  },
+
+  async "and the graph follows it, from node to node"(window) {
+    await window.command("graphdebug: Show Graph of the Step");
+    const graph = await window.view("graph");
+    const node = async () => (await window.frames())[0].split(" /device:")[0];
+    const follows = async () => graph.getByText(`, ${await node()},`).waitFor({ state: "attached" });
+    const eighth = await node();
+    assert.equal(eighth, "while/body/_1/Add [8]");
+    await follows();
+    await graph.getByText(/laying out/).waitFor({ state: "detached" });
     await window.picture("record");
+    await window.stepBack();
+    await until(async () => (await node()) !== eighth);
+    await follows();
     await window.end();
+    await window.closeTab("Graph");
   },
 };
+
+const elsewhere = {
+  async "a job elsewhere is attached to from the dialog, by its address and its file"(window) {
+    const job = await listening("streams.py", "200");
+    try {
+      await window.openFile("streams.py");
+      await window.breakpoint(line("streams.py", "step"));
+      await window.command("graphdebug: Attach to a Running Program...");
+      await window.choose("Type where it listens...");
+      await window.answer("Where the program listens", job.address);
+      await window.answer("The job's file", job.file);
+      await window.standsAt(line("streams.py", "step"));
+      await window.end();
+      assert.equal(job.process.exitCode, null);
+    } finally {
+      job.process.kill();
+    }
+  },
+};
+
+/** A program of another user's machine, as far as this one knows: its address, and its file, which was copied. */
+async function listening(program, ...args) {
+  const environment = JSON.parse(JOB);
+  const command = ["-m", "graphdebug", "run", "--listen", "127.0.0.1:0", join(FOLDER, program), ...args];
+  const child = spawn(join(FOLDER, ".venv", "bin", "python"), command, {
+    env: { ...process.env, ...environment },
+    stdio: "ignore",
+  });
+  const registry = join(environment.XDG_RUNTIME_DIR, "graphdebug");
+  const jobs = () => (existsSync(registry) ? readdirSync(registry).filter((name) => name.endsWith(".json")) : []);
+  const [name] = await until(() => jobs().length > 0 && jobs());
+  const { addresses } = JSON.parse(readFileSync(join(registry, name), "utf8"));
+  const file = join(FOLDER, "job.json");
+  copyFileSync(join(registry, name), file);
+  chmodSync(file, 0o600);
+  return { process: child, address: addresses[0].replace(/^\w+:/, ""), file };
+}
 
 const numbers = {
   async "the NaN filter in Breakpoints stops where the first one is made"(window) {
@@ -159,6 +216,7 @@ const numbers = {
     await window.debug();
     await window.standsAt(line("nan_stops.py", "forward"));
     await window.page.locator(".zone-widget.exception-widget, .exception-widget", { hasText: /Inf|inf/ }).waitFor();
+    await window.frame(`in_forward nan_stops.py ${line("nan_stops.py", "forward")}:1`, 1);
     await window.picture("nan");
     await filter.locator("input[type=checkbox], .monaco-custom-toggle").first().click();
     await window.end();
@@ -168,7 +226,7 @@ const numbers = {
 const chromium = await browser();
 const window = await Workbench.open(chromium, CODE_SERVER, FOLDER);
 try {
-  for (const session of [mlp, loop, numbers]) {
+  for (const session of [mlp, loop, numbers, elsewhere]) {
     let failed;
     for (const [name, check] of Object.entries(session)) {
       const began = Date.now();
@@ -177,7 +235,7 @@ try {
         await check(window);
         console.log(`ok ${name} (${Date.now() - began} ms)`);
       } catch (error) {
-        if (!failed) await window.picture(`failed: ${name}`);
+        if (!failed) await window.picture(`failed: ${name}`).catch(() => {});
         failed ??= name;
         console.log(`not ok ${name}: ${error.stack}`);
       }

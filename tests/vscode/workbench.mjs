@@ -14,7 +14,7 @@ const FLAGS = [
   "--disable-dev-shm-usage",
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
-const PATIENCE = Number(process.env.PATIENCE ?? 30_000);
+const PATIENCE = Number(process.env.PATIENCE ?? 60_000);
 
 export async function browser() {
   return chromium.launch({ executablePath: "/usr/bin/chromium", headless: true, args: FLAGS });
@@ -51,6 +51,18 @@ export class Workbench {
     await input.fill(`>${title}`);
     const row = this.page.locator(".quick-input-list .monaco-list-row").first();
     await row.filter({ hasText: title.split(": ").at(-1) }).waitFor();
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Choose from the list that is asked with. */
+  async choose(label) {
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: label }).click();
+  }
+
+  /** Type the answer to a question. */
+  async answer(title, text) {
+    await this.page.locator(".quick-input-title", { hasText: title }).waitFor();
+    await this.page.locator(".quick-input-widget input").first().fill(text);
     await this.page.keyboard.press("Enter");
   }
 
@@ -217,6 +229,8 @@ export class Workbench {
     const directory = process.env.PICTURES;
     if (!directory) return;
     mkdirSync(directory, { recursive: true });
+    await this.page.mouse.move(700, 15); // out of what shows hovers
+    await until(async () => (await this.page.locator(".workbench-hover:visible").count()) === 0);
     await this.page.screenshot({ path: join(directory, `${name}.png`) });
   }
 }

@@ -38,7 +38,7 @@ export interface Stop {
   text?: string;
   /** The line of that frame. */
   source?: Source;
-  /** The step and the node that it stopped at, where the `stopped` event says so. */
+  /** The recorded step and node that it stands at, where the `stopped` event says so: its `graphdebug`. */
   step?: number;
   node?: number;
 }

@@ -59,12 +59,17 @@ export class Configurations implements vscode.DebugConfigurationProvider {
   ): Promise<Configuration | undefined> {
     if (given.subProcessId !== undefined) return given; // the parent's session says it all
     try {
-      return given.request === "launch" ? await launched(folder, given) : given;
+      return given.request === "launch" ? await launched(folder, given) : withFile(given, this.#programs.file(String(given.endpoint)));
     } catch (error) {
       void tell(error); // whoever started it waits for the answer to this, not for the user
       return undefined;
     }
   }
+}
+
+/** An address and its file were typed one after the other; a variable of launch.json holds the first alone. */
+function withFile(given: Configuration, file: string | undefined): Configuration {
+  return file === undefined ? given : { connectionFile: file, ...given };
 }
 
 async function launched(folder: Folder, given: Configuration): Promise<Configuration> {

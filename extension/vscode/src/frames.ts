@@ -2,7 +2,7 @@
 
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import * as vscode from "vscode";
-import type { Source, Stop } from "../../shared/src/index";
+import type { Source, Stop, StoppedPlace } from "../../shared/src/index";
 
 const MOST_FRAMES = 2000;
 
@@ -29,7 +29,7 @@ export class Frames implements vscode.DebugAdapterTracker {
     const body = this.#stops.get(threadId) ?? (this.#newest?.allThreadsStopped ? this.#newest : undefined);
     if (!body) return undefined;
     const { reason, description, text } = body;
-    const { step, node } = body as { step?: number; node?: number };
+    const { step, node } = (body as { graphdebug?: StoppedPlace }).graphdebug ?? {};
     return { threadId, frameId, reason, description, text, source: this.#sources.get(frameId), step, node };
   }
 

@@ -8,6 +8,8 @@ import { interpreter } from "./interpreter";
 
 const run = promisify(execFile);
 const PS_MS = 20_000;
+/** Endpoints that no token has to be named for: it comes through ssh, or the process is this machine's. */
+const FINDS_TOKEN = /^(ssh:|\d+$)/;
 
 /** A line of `graphdebug ps --json`, as far as it's shown. */
 interface Program {
@@ -19,9 +21,16 @@ interface Program {
 
 export class Programs {
   readonly #command: Command;
+  /** Jobs' files, by the addresses that were typed with them. */
+  readonly #files = new Map<string, string>();
 
   constructor(command: Command) {
     this.#command = command;
+  }
+
+  /** The job's file that the user named with an address; undefined where there was none. */
+  file(endpoint: string): string | undefined {
+    return this.#files.get(endpoint);
   }
 
   /** What the user chose: a process id, or an endpoint that was typed; undefined for neither. */
@@ -44,7 +53,19 @@ export class Programs {
     });
     if (!chosen) return undefined;
     if (chosen.pid !== undefined) return String(chosen.pid);
-    return vscode.window.showInputBox({ title: "Where the program listens", placeHolder: typed.description });
+    return this.#type(typed.description);
+  }
+
+  async #type(forms: string): Promise<string | undefined> {
+    const endpoint = await vscode.window.showInputBox({ title: "Where the program listens", placeHolder: forms });
+    if (!endpoint || FINDS_TOKEN.test(endpoint)) return endpoint;
+    const file = await vscode.window.showInputBox({
+      title: "The job's file, copied from the machine that it runs on: it has the token",
+      placeHolder: "path of the file; nothing for a job of this machine",
+    });
+    if (file) this.#files.set(endpoint, file);
+    else this.#files.delete(endpoint);
+    return file === undefined ? undefined : endpoint;
   }
 
   async #list(): Promise<Program[]> {

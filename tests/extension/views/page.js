@@ -49,7 +49,7 @@ class LiveHost {
     if (event === "stopped") {
       const { frame } = body;
       const source = { path: frame.source?.path ?? "", line: frame.line };
-      this.tell("stopped", (this.stop = { ...body, frameId: frame.id, source }));
+      this.tell("stopped", (this.stop = { ...body, ...body.graphdebug, frameId: frame.id, source }));
     } else if (event === "continued") {
       this.stop = undefined;
       this.tell("continued", undefined);

@@ -7,7 +7,7 @@ const v8 = require("node:v8");
 const vm = require("node:vm");
 const vscode = require("vscode");
 
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 const folder = vscode.workspace.workspaceFolders[0];
 const at = (name) => vscode.Uri.joinPath(folder.uri, name);
 
@@ -149,7 +149,7 @@ const checks = {
     }
   },
 
-  async "the setting's interpreter is taken before the folder's, and the configuration's before both"() {
+  async "an interpreter is the configuration's, else the setting's, the Python extension's, the folder's"() {
     const settings = vscode.workspace.getConfiguration("graphdebug");
     await breakpoint("values.py", "stop");
     const executable = async (configuration) => {
@@ -161,11 +161,16 @@ const checks = {
       return found.slice(1, -1);
     };
     const own = path.join(folder.uri.fsPath, ".venv", "bin", "python");
+    const { choose } = await vscode.extensions.getExtension("ms-python.python").activate();
+    choose(process.env.BARE_PYTHON);
+    assert.equal(await executable({}), process.env.BARE_PYTHON);
+    choose(path.join(folder.uri.fsPath, "no-such-python"));
     await settings.update("python", process.env.BARE_PYTHON, vscode.ConfigurationTarget.Global);
     try {
       assert.equal(await executable({}), process.env.BARE_PYTHON);
       assert.equal(await executable({ python: "${workspaceFolder}/.venv/bin/python" }), own);
     } finally {
+      choose("");
       await settings.update("python", undefined, vscode.ConfigurationTarget.Global);
     }
   },

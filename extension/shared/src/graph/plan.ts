@@ -7,10 +7,12 @@
 
 import type { ElkNode } from "elkjs/lib/elk-api.js";
 
+import type { Phase } from "../protocol";
 import type { Box, Flow } from "./flow";
 
 export const BOX_WIDTH = 190;
 export const BOX_HEIGHT = 38;
+const PHASES: readonly Phase[] = ["forward", "graph", "backward", "optimizer"];
 const BETWEEN = 24;
 const COLUMN_GAP = 140;
 /** Nodes of a piece: its layout takes some 30 ms. */
@@ -42,7 +44,6 @@ export interface Piece {
 }
 
 export interface Column {
-  name: string;
   pieces: Piece[];
   /** Backward runs up. */
   up: boolean;
@@ -50,6 +51,8 @@ export interface Column {
 
 export class Plan {
   readonly flow: Flow;
+  /** Those that it has nodes of. */
+  readonly phases: readonly Phase[];
   readonly columns: Column[] = [];
   readonly pieces: Piece[] = [];
   /** The piece of each node, and its place within. */
@@ -60,16 +63,17 @@ export class Plan {
   constructor(flow: Flow) {
     this.flow = flow;
     const boxes = [...flow.boxes.values()];
-    const of = (...phases: string[]): Box[] => boxes.filter(({ phase }) => phases.includes(phase));
-    this.#add("forward", of("forward", "graph"), false);
-    this.#add("backward", of("backward"), true);
-    this.#add("optimizer", of("optimizer"), false);
+    const of = (...phases: Phase[]): Box[] => boxes.filter(({ phase }) => phases.includes(phase));
+    this.phases = PHASES.filter((phase) => boxes.some((box) => box.phase === phase));
+    this.#add(of("forward", "graph"), false);
+    this.#add(of("backward"), true);
+    this.#add(of("optimizer"), false);
     this.arrange();
   }
 
-  #add(name: string, boxes: readonly Box[], up: boolean): void {
+  #add(boxes: readonly Box[], up: boolean): void {
     if (boxes.length === 0) return;
-    const column: Column = { name, pieces: [], up };
+    const column: Column = { pieces: [], up };
     for (let begin = 0; begin < boxes.length; begin += PIECE) {
       const part = boxes.slice(begin, begin + PIECE);
       const piece: Piece = {

@@ -69,9 +69,10 @@ export class Observed {
     return this.steps.total;
   }
 
-  /** The step that is looked at: the chosen one, else the newest. */
+  /** The step that is looked at: the chosen one, else the recorded one that the program stands at, else the newest. */
   get step(): number | undefined {
-    return this.selection.step ?? this.newest?.index ?? (this.total > 0 ? this.total - 1 : undefined);
+    const newest = this.newest?.index ?? (this.total > 0 ? this.total - 1 : undefined);
+    return this.selection.step ?? this.stop?.step ?? newest;
   }
 
   /** The step whose recorded nodes the one that is looked at shares, as far as that is known. */

@@ -8,8 +8,9 @@ import { draw } from "../graph/draw";
 import { NODES_LIMIT, type Box } from "../graph/flow";
 import { GraphModel } from "../graph/model";
 import type { Point } from "../graph/plan";
+import type { Stop } from "../host";
 import type { Observed } from "../model/observed";
-import type { Node } from "../protocol";
+import type { Node, Phase } from "../protocol";
 import { Details } from "./details";
 import { colours, context } from "./drawing";
 import { usePulse, useSize } from "./hooks";
@@ -43,13 +44,11 @@ export function GraphView({ of }: { of: Observed }): JSX.Element {
     return () => clearTimeout(timer);
   }, [model, of, shown, session]);
 
-  const stop = of.stop?.source;
-  const stopped = (box: Box): boolean =>
-    stop !== undefined && box.source?.line === stop.line && box.source.path === stop.path;
+  const { stop } = of;
+  const stopped = standsAt(stop, of.step);
+  const standing = useMemo(() => stop && [...(plan?.flow.boxes.values() ?? [])].find(stopped), [plan, stop, of.step]);
   useEffect(() => {
-    if (plan === undefined) return;
-    const at = chosen ?? (stop && [...plan.flow.boxes.values()].find(stopped)?.index);
-    if (at !== undefined) model.centre(at);
+    if (standing !== undefined) model.centre(standing.index);
   }, [model, plan, stop]);
   useEffect(() => {
     if (chosen !== undefined) model.reveal(chosen);
@@ -194,14 +193,22 @@ export function GraphView({ of }: { of: Observed }): JSX.Element {
             onPointerUp={onPointerUp}
             onDblClick={() => here?.source && host.open(here.source)}
           />
-          {plan !== undefined && total > 0 && <Legend columns={plan.columns.map(({ name }) => name)} />}
+          {plan !== undefined && total > 0 && <Legend phases={plan.phases} />}
           {total === 0 && model.loading === "" && <Empty of={of} what={nothing(of)} />}
         </div>
         {node !== undefined && here !== undefined && <Details of={of} node={node} />}
       </div>
       <span class="spoken" aria-live="polite">{here && spoken(here)}</span>
+      <span class="spoken" aria-live="polite">{standing && `The program stands at ${spoken(standing)}`}</span>
     </div>
   );
+}
+
+/** Whether the program stands at a node: at that very one in a record, else at those of its line. */
+function standsAt(stop: Stop | undefined, step: number | undefined): (box: Box) => boolean {
+  if (stop?.node !== undefined && stop.step === step) return ({ index }) => index === stop.node;
+  const { path, line } = stop?.source ?? {};
+  return ({ source }) => source !== undefined && source.line === line && source.path === path;
 }
 
 function nothing(of: Observed): string {
@@ -223,13 +230,13 @@ function spoken({ index, title, subtitle, source, from, to }: Box): string {
   return parts.filter(Boolean).join(", ");
 }
 
-function Legend({ columns }: { columns: readonly string[] }): JSX.Element {
+function Legend({ phases }: { phases: readonly Phase[] }): JSX.Element {
   return (
     <div class="phases" aria-hidden="true">
-      {columns.map((name) => (
-        <span class="key" key={name}>
-          <span class={`phase ${name}`} />
-          {name}
+      {phases.map((phase) => (
+        <span class="key" key={phase}>
+          <span class={`phase ${phase}`} />
+          {phase}
         </span>
       ))}
     </div>
