@@ -10,6 +10,7 @@ import pytest
 from support.dap import Session, Start
 from support.processes import Run, running
 from support.sandbox import Sandbox
+from support.tiers import TIERS, build_in_background, keep, tier_environment
 
 tempfile.gettempdir()  # settled here, before a test's TMPDIR could become pytest's own
 
@@ -69,8 +70,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stress", action="store_true", help="run the long series, too")
 
 
+@pytest.fixture(scope="module", params=TIERS)
+def tier(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Each tier of the torch backend in turn, as the variables that choose it."""
+    return tier_environment(request.param)
+
+
+@pytest.fixture(scope="session")
+def native() -> dict[str, str]:
+    """The native tier, as the variables that choose it."""
+    return tier_environment("native")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What is built of the native tier is kept where pytest keeps things."""
+    keep(config.rootpath / ".pytest_cache" / "native")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files that import frameworks take longest, and so come first: no worker is left with one."""
+    if any({"tier", "native"} & {*getattr(item, "fixturenames", ())} for item in items):
+        build_in_background()
     long = {item.path for item in items if item.get_closest_marker("frameworks")}
     items.sort(key=lambda item: item.path not in long)
     if not config.getoption("--stress"):

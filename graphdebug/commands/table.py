@@ -59,7 +59,7 @@ class StepTable:
 
     def _title(self) -> str:
         parts = [f"graphdebug: {self.total:,} steps"]
-        parts += [f"{item.name} {item.version}" for item in self.backends.values() if item.active]
+        parts += [_observed(item) for item in self.backends.values() if item.active]
         parts += [
             f"{item.name} not observed: {item.reason}"
             for item in self.backends.values()
@@ -70,6 +70,12 @@ class StepTable:
         if self.dropped:
             parts.append(f"{self.dropped:,} dropped")
         return " · ".join(parts)
+
+
+def _observed(item: Backend) -> str:
+    why = f", {item.tier_reason}" if item.tier_reason else ""
+    tier = f" ({item.tier} tier{why})" if why or item.tier != "python" else ""
+    return f"{item.name} {item.version}{tier}"
 
 
 def duration(nanoseconds: int) -> str:

@@ -289,7 +289,10 @@ class Runtimes:
         elif isinstance(event, messages.DroppedEvent):
             runtime.dropped = event.count + runtime.missed
         elif isinstance(event, messages.StepEvent):
-            runtime.steps += 1
+            for step in event.each():
+                runtime.steps += 1
+                self._observer.received(runtime, step)
+            return True
         elif isinstance(event, messages.ReportEvent):
             runtime.report = event
         elif isinstance(event, messages.RankEvent):

@@ -149,9 +149,11 @@ class Backend:
     active: bool
     """Whether it is observed."""
     tier: str = "python"
-    """Which observer runs."""
+    """Which observer runs: ``python``, or ``native``, which does the same in less time."""
     reason: str = ""
-    """Why it is not observed, or why this tier runs."""
+    """Why it is not observed, or what of it isn't."""
+    tier_reason: str = ""
+    """Why no quicker tier runs."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ messages count the steps of one process; the observer gives them their place in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any, Literal
 
 from graphdebug.protocol.dap import Configuration
@@ -269,12 +271,27 @@ class GraphEvent:
 
 @dataclass(frozen=True)
 class StepEvent:
-    """``step``: a step was made."""
+    """``step``: a step was made, or several in a row that differ in their time and loss alone."""
 
     step: Step
-    """Its index counts this process's steps."""
+    """The first. Its index counts this process's steps."""
     graph: int | None = None
     """Its nodes; None where they were not recorded."""
+    more: tuple[int, ...] = ()
+    """``durationNs`` of each of those that followed it."""
+
+    losses: tuple[float | None, ...] = ()
+    """``loss`` of each of those; empty where none has one."""
+
+    def each(self) -> Iterator[StepEvent]:
+        """One event for each step."""
+        yield StepEvent(self.step, self.graph)
+        for at, (duration, loss) in enumerate(zip_longest(self.more, self.losses), 1):
+            index = self.step.index + at
+            detail = index if self.graph is None else self.step.detail
+            changed: dict[str, Any] = {"duration_ns": duration, "loss": loss}
+            step = replace(self.step, index=index, detail=detail, alerts=0, **changed)
+            yield StepEvent(step, self.graph)
 
 
 @dataclass(frozen=True)

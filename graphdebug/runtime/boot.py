@@ -230,8 +230,9 @@ class Runtime:
         self._link.send(reports.report(self.recorder.next_step, self.active()))
 
     def _tell_state(self, backend: Backend, active: bool, reason: str = "") -> None:
+        tier, why = backend.tier
         reason = "; ".join(filter(None, (reason, *debugger.problems)))
-        state = BackendState(backend.name, backend.version, active, backend.tier, reason)
+        state = BackendState(backend.name, backend.version, active, tier, reason, why)
         self._told[backend.name] = messages.BackendEvent(state)
         self._link.send(self._told[backend.name])
 

@@ -52,9 +52,21 @@ def source_of(frame: FrameType) -> Source:
     return Source(absolute(code.co_filename), frame.f_lineno or 0, qualified_name(code))
 
 
+_SOURCES_LIMIT = 65536
+_sources: dict[tuple[int, int], tuple[CodeType, Source]] = {}
+"""By the ``id`` of the code: to hash the code itself takes longer than all the rest."""
+
+
 def source_at(code: CodeType, lasti: int) -> Source:
     """Where the instruction at byte offset ``lasti`` of ``code`` stands."""
-    return Source(absolute(code.co_filename), line_at(code, lasti), qualified_name(code))
+    known = _sources.get((id(code), lasti))
+    if known is not None and known[0] is code:
+        return known[1]
+    source = Source(absolute(code.co_filename), line_at(code, lasti), qualified_name(code))
+    if len(_sources) >= _SOURCES_LIMIT:
+        _sources.clear()
+    _sources[id(code), lasti] = code, source
+    return source
 
 
 @functools.lru_cache(maxsize=65536)

@@ -18,7 +18,7 @@ from graphdebug.transport.framing import FramingError, Parser, encode
 QUEUE_LIMIT = 10_000
 """Messages that may wait to be sent; what comes beyond is counted and dropped."""
 
-BATCH_SECONDS = 0.01
+BATCH_SECONDS = 0.05
 """How long a message that nobody waits for waits for others."""
 
 CONNECT_SECONDS = 2.0
@@ -85,7 +85,10 @@ class Link:
         return self._dropped
 
     def send(self, event: object, droppable: bool = False) -> bool:
-        """Queue an event; False where there was no room for a droppable one."""
+        """Queue an event; False where there was no room for a droppable one.
+
+        A function is called by the thread that writes, and returns the event as it is by then.
+        """
         if self.closed.is_set():
             return False
         if droppable and self._queue.qsize() >= QUEUE_LIMIT:
@@ -142,7 +145,8 @@ class Link:
         while len(batch) < QUEUE_LIMIT and not self._queue.empty():
             batch.append(self._queue.get())
         more = None not in batch
-        return [event for event in batch if event is not None], more
+        events = [event() if callable(event) else event for event in batch if event is not None]
+        return events, more
 
     def _read(self) -> None:
         read = None

@@ -27,7 +27,34 @@ GRAPHS_LIMIT = 1024
 PART = 1000
 """Nodes of a description that travel in one message, which may not be too large."""
 
+RUN_LIMIT = 1000
+"""Steps in a row that travel in one message."""
+
 Send = Callable[..., bool]
+
+
+class StepRun:
+    """A step that waits to be sent, and those in a row that are like it; called by who sends it."""
+
+    __slots__ = ("_graph", "_key", "_lock", "_sent", "_step", "more")
+
+    def __init__(self, key: Hashable, step: Step, graph: int | None, lock: threading.Lock) -> None:
+        self._key, self._step, self._graph, self._lock = key, step, graph, lock
+        self._sent = False
+        self.more: list[tuple[int, float | None]] = []
+
+    def takes(self, key: Hashable) -> bool:
+        """Whether a step may join it; the lock is held."""
+        return not self._sent and len(self.more) < RUN_LIMIT and key == self._key
+
+    def __call__(self) -> messages.StepEvent:
+        """The message, to which nothing is added any more."""
+        with self._lock:
+            self._sent = True
+        times = tuple(duration for duration, _ in self.more)
+        losses = tuple(loss for _, loss in self.more)
+        told = any(loss is not None for loss in losses)
+        return messages.StepEvent(self._step, self._graph, times, losses if told else ())
 
 
 class Recorder:
@@ -44,6 +71,7 @@ class Recorder:
         self._first_step: OrderedDict[int, int] = OrderedDict()
         self._steps = 0
         self._alerts = 0
+        self._run: StepRun | None = None
         self.rank = rank()
         """In a distributed job."""
         self._bound: dict[tuple[str, int], tuple[BindingKind, str]] = {}
@@ -98,13 +126,21 @@ class Recorder:
         graph: int | None,
         forward_nodes: int,
         backward_nodes: int,
-        devices: Sequence[str],
+        devices: tuple[str, ...],
         loss: float | None = None,
     ) -> int:
-        """Report a step; returns its index within this process."""
+        """Report a step; returns its index within this process.
+
+        One that is as the one before adds its time to that one's message, while this waits.
+        """
+        key = kind, framework, name, source, graph, forward_nodes, backward_nodes, devices
         with self._lock:
             index = self._steps
             self._steps += 1
+            run = self._run
+            if run is not None and not self._alerts and run.takes(key):
+                run.more.append((duration_ns, loss))
+                return index
             alerts, self._alerts = self._alerts, 0
             detail = index if graph is None else self._first_step.setdefault(graph, index)
             if len(self._first_step) > 2 * GRAPHS_LIMIT:
@@ -118,14 +154,15 @@ class Recorder:
                 duration_ns=duration_ns,
                 forward_nodes=forward_nodes,
                 backward_nodes=backward_nodes,
-                devices=tuple(devices),
+                devices=devices,
                 rank=self.rank,
                 alerts=alerts,
                 pid=os.getpid(),
                 detail=detail,
                 loss=loss,
             )
-            self._send(messages.StepEvent(step, graph), droppable=True)
+            run = StepRun(key, step, graph, self._lock)
+            self._run = run if self._send(run, droppable=True) else None
             return index
 
     def alert(

@@ -13,6 +13,15 @@ from typing import ParamSpec, TypeVar
 from graphdebug.runtime.debugger import tracing
 
 P = ParamSpec("P")
+
+
+def _trace() -> None:
+    """Nothing is untraced but what pauses tracing itself."""
+
+
+trace: Callable[[], None] = _trace
+"""Called by a thread that is about to stop, perhaps in work of ours that a backend keeps untraced."""
+
 R = TypeVar("R")
 
 

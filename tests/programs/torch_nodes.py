@@ -1,4 +1,4 @@
-"""One training step over many kinds of operations; ``watch`` tells by hooks what autograd runs."""
+"""Training steps over many kinds of operations; ``watch``: but one, and hooks tell what autograd runs."""
 
 import json
 import sys
@@ -76,12 +76,14 @@ def main():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     tokens = torch.randint(0, 12, (4, 3))
     watching = sys.argv[1:] == ["watch"]
-    with torch.autograd.set_detect_anomaly(watching, check_nan=False):
-        loss = loss_of(model, tokens)
-    told = watch(loss) if watching else None
-    loss.backward()
-    optimizer.step()  # @step
-    print(loss.item().hex())
+    for _ in range(1 if watching else 3):
+        optimizer.zero_grad()
+        with torch.autograd.set_detect_anomaly(watching, check_nan=False):
+            loss = loss_of(model, tokens)
+        told = watch(loss) if watching else None
+        loss.backward()
+        optimizer.step()  # @step
+        print(loss.item().hex())
     if told is not None:
         print(json.dumps(told))
 

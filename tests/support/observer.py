@@ -115,7 +115,7 @@ class Observation:
                     assert message["success"], message
                     continue
                 event = from_wire(EVENTS[message["event"]], message["body"])
-                self.events.append(event)
+                self.events += event.each() if isinstance(event, StepEvent) else [event]
                 request = self._reaction(message["event"], event)
                 if request is not None:
                     seq += 1

@@ -42,7 +42,13 @@ class Sandbox:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that put a process into this sandbox."""
-        return {TAG: self.id, "TMPDIR": str(self.temp), "XDG_RUNTIME_DIR": str(self.runtime)}
+        return {
+            TAG: self.id,
+            "TMPDIR": str(self.temp),
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            # What is built lies elsewhere, and is asked for by those who test it (support.tiers).
+            "GRAPHDEBUG_TORCH_TIER": os.environ.get("GRAPHDEBUG_TORCH_TIER", "python"),
+        }
 
     def processes(self) -> list[psutil.Process]:
         """What runs in this sandbox, and children of pytest that run in no sandbox."""

@@ -161,15 +161,20 @@ export interface Backend {
   /** Whether it is observed. */
   active: boolean;
   /**
-   * Which observer runs.
+   * Which observer runs: `python`, or `native`, which does the same in less time.
    * @default "python"
    */
   tier?: string;
   /**
-   * Why it is not observed, or why this tier runs.
+   * Why it is not observed, or what of it isn't.
    * @default ""
    */
   reason?: string;
+  /**
+   * Why no quicker tier runs.
+   * @default ""
+   */
+  tierReason?: string;
 }
 
 /** One debugged process. */

@@ -44,8 +44,6 @@ class Backend(ABC):
 
     name: ClassVar[Framework]
     """The framework."""
-    tier: ClassVar[str] = "python"
-    """Which observer this is."""
     reason: str = ""
     """What of it stays off, and why."""
     unrecorded: int = 0
@@ -53,6 +51,11 @@ class Backend(ABC):
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+
+    @property
+    def tier(self) -> tuple[str, str]:
+        """Which observer runs, and why it isn't a quicker one."""
+        return "python", ""
 
     @property
     @abstractmethod

@@ -1,4 +1,7 @@
-"""Three training loops: W1 an MLP, W2 a transformer, W3 a CNN. Steps as often as its socket asks for."""
+"""Training loops: W1 an MLP, W2 a transformer, W3 a CNN, W4 a transformer of tiny tensors.
+
+Steps as often as its socket asks for.
+"""
 
 import sys
 import time
@@ -73,9 +76,12 @@ def workload(name):
     elif name == "W2":
         model, inputs = Transformer(), torch.randint(0, 100, (8, 64))
         targets = torch.randint(0, 100, (8, 64))
+    elif name == "W4":
+        model, inputs = Transformer(width=16, length=4), torch.randint(0, 100, (1, 4))
+        targets = torch.randint(0, 100, (1, 4))
     else:
         model, inputs, targets = CNN(), torch.randn(16, 3, 32, 32), torch.randint(0, 10, (16,))
-    adam = torch.optim.Adam(model.parameters(), lr=1e-3) if name == "W2" else None
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3) if name in ("W2", "W4") else None
     optimizer = adam or torch.optim.SGD(model.parameters(), lr=0.01)
 
     def step():
@@ -104,4 +110,5 @@ def main():
             link.send((cpu / count, wall / count, loss.item()))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,24 +9,31 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.listening import Listening
 from support.markers import program
 from support.observer import Observation
+from support.tiers import tier_environment
 
 from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.runtime import AlertEvent, BackendEvent, DroppedEvent
-from graphdebug.runtime.breakpoints import Breakpoints
-from graphdebug.runtime.data_breakpoints import DataBreakpoints
-from graphdebug.runtime.node_breakpoints import NodeBreakpoints
-from graphdebug.runtime.recorder import Recorder
 
 pytestmark = pytest.mark.frameworks
 
 
-@pytest.mark.parametrize("where", ["operation", "pass", "node", "update", "step"])
-def test_an_error_of_ours_is_told_once_and_ends_the_observation(where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "tier_name"),
+    [
+        *((where, "python") for where in ("operation", "pass", "node", "update", "step")),
+        *(
+            (where, "native") for where in ("operation", "update")
+        ),  # the others are Python there, too
+    ],
+)
+def test_an_error_of_ours_is_told_once_and_ends_the_observation(where: str, tier_name: str) -> None:
+    tier = tier_environment(tier_name)
     path = program("torch_breaks_hook.py")
     alone = subprocess.run([sys.executable, path, where], capture_output=True, text=True)
-    observed = Observation(path, where)
+    observed = Observation(path, where, env=tier)
     assert alone.returncode == 0, alone.stderr
     assert (observed.stdout, observed.stderr) == (alone.stdout, alone.stderr)
     (alert,) = [event.alert for event in observed.of(AlertEvent)]
@@ -36,8 +43,19 @@ def test_an_error_of_ours_is_told_once_and_ends_the_observation(where: str) -> N
 
 @pytest.mark.parametrize(("capture", "steps"), [("nodes", 20_000), ("values", 5_000)])
 def test_nothing_of_a_step_stays_alive(capture: Any, steps: int) -> None:
+    check_memory(steps, capture, tier_environment("python"))
+
+
+def test_nothing_of_a_step_stays_alive_in_the_native_tier() -> None:
+    check_memory(10_000, "nodes", tier_environment("native"))
+
+
+def check_memory(steps: int, capture: Any, env: dict[str, str]) -> None:
     observed = Observation(
-        program("torch_memory.py"), str(steps), configuration=Configuration(capture=capture)
+        program("torch_memory.py"),
+        str(steps),
+        configuration=Configuration(capture=capture),
+        env=env,
     )
     assert observed.returncode == 0, observed.stderr
     assert observed.stdout.startswith("alive 0 0\n")
@@ -53,31 +71,6 @@ def test_nothing_of_a_step_stays_alive(capture: Any, steps: int) -> None:
     assert len(observed.steps) + sum(dropped) == steps + 3
 
 
-class Listening:
-    """A runtime, as far as a backend needs one."""
-
-    def __init__(self) -> None:
-        self.sent: list[Any] = []
-        self.recorder = Recorder(self._send)
-        self.configuration = Configuration()
-        self.breakpoints = Breakpoints()
-        self.node_breakpoints = NodeBreakpoints(lambda event: True)
-        self.data_breakpoints = DataBreakpoints(print, self._send, lambda: ())
-        self.debugged = False
-        self.errors: list[Exception] = []
-
-    def _send(self, event: Any, droppable: bool = False) -> bool:
-        self.sent.append(event)
-        return True
-
-    def give_up(self, backend: Any, what: str, error: Exception) -> None:
-        self.errors.append(error)
-
-    @property
-    def steps(self) -> int:
-        return sum(hasattr(event, "step") for event in self.sent)
-
-
 @pytest.fixture
 def torch() -> Any:
     return pytest.importorskip("torch")
@@ -89,7 +82,11 @@ def listening() -> Listening:
 
 
 @pytest.fixture
-def backend(torch: Any, listening: Listening) -> Any:
+def backend(
+    torch: Any, listening: Listening, tier: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    for name, value in tier.items():
+        monkeypatch.setenv(name, value)
     from graphdebug.runtime.backends.torch import backend as make
 
     made = make(listening)  # type: ignore[arg-type]
@@ -157,9 +154,9 @@ def test_what_is_recorded_can_be_changed_while_the_program_runs(
         steps += 0 if capture == "off" else 4
         assert listening.steps == steps
         if capture in ("nodes", "values"):
-            assert listening.sent[-1].graph is not None
+            assert listening.sent[-1]().graph is not None
         if capture == "steps":
-            assert listening.sent[-1].graph is None
+            assert listening.sent[-1]().graph is None
     assert listening.errors == []
 
 

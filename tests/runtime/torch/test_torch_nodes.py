@@ -17,8 +17,10 @@ pytestmark = pytest.mark.frameworks
 
 
 @pytest.fixture(scope="module")
-def nodes() -> tuple[Node, ...]:
-    return Observation(program("torch_nodes.py")).nodes(0)
+def nodes(tier: dict[str, str]) -> tuple[Node, ...]:
+    """Of a step that was made before, as each tier sees it."""
+    observed = Observation(program("torch_nodes.py"), env=tier)
+    return observed.nodes(2)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +104,8 @@ def test_tensors_are_described(nodes: tuple[Node, ...]) -> None:
 
 
 @pytest.fixture(scope="module")
-def autograd() -> Observation:
-    return Observation(program("torch_autograd.py"))
+def autograd(tier: dict[str, str]) -> Observation:
+    return Observation(program("torch_autograd.py"), env=tier)
 
 
 def of_line(observed: Observation, mark: str) -> list[Node]:

@@ -230,7 +230,7 @@ class TensorFlow(Backend):
             graph=graph,
             forward_nodes=nodes,
             backward_nodes=backward,
-            devices=devices,
+            devices=tuple(devices),
         )
 
     def stop(

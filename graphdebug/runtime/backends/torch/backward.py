@@ -16,9 +16,10 @@ from graphdebug.runtime.backends.torch.backward_stops import StoppingPass
 from graphdebug.runtime.backends.torch.gradient_watch import GradientWatch, feeds, risky
 from graphdebug.runtime.backends.torch.gradients import Gradients
 from graphdebug.runtime.backends.torch.patches import unmark
+from graphdebug.runtime.backends.torch.pending import Pending
 from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
 from graphdebug.runtime.backends.torch.records import Executed, NodeFacts, Pass, executed, infos
-from graphdebug.runtime.backends.torch.trail import NODES, OFF, VALUES, Pending, Trail, clock
+from graphdebug.runtime.backends.torch.trail import NODES, OFF, VALUES, Trail, clock
 from graphdebug.runtime.backends.torch.trail import sequence as now
 from graphdebug.runtime.backends.torch.values import read
 from graphdebug.runtime.frames import source_at
@@ -35,16 +36,16 @@ def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Call
 
     @functools.wraps(original)
     def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
-        run = _begin(backend, t_outputs, args, kwargs)
+        run = begin(backend, t_outputs, args, kwargs)
         if run is None:
             return original(t_outputs, *args, **kwargs)
         try:
             result = original(t_outputs, *args, **kwargs)
         except BaseException as error:
-            run.end(failed=True)
+            end(run, None, True)
             unmark(error)
             raise
-        run.end(result)
+        end(run, result)
         return result
 
     return _engine_run_backward
@@ -53,7 +54,10 @@ def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Call
 def _begin(backend: TorchBackend, outputs: Any, args: Any, kwargs: Any) -> _Run | None:
     try:
         trail = backend.trail()
-        if trail is None or trail.level == OFF or not executed(list(outputs)):
+        if trail is None or trail.level == OFF:
+            return None
+        alone = type(outputs) is tuple and len(outputs) == 1
+        if not executed(outputs[0] if alone else list(outputs)):
             return None
         return _Run(trail, outputs, args, kwargs)
     except Exception as error:
@@ -78,10 +82,11 @@ class _Run:
             fresh = now() > pending.seq and not pending.differentiated
             if fresh or comes_round(pending.place, self._place):
                 trail.close_pending()
+        number = None
         if len(outputs) == 1 and isinstance(outputs[0], torch.Tensor) and not trail.in_backward:
-            trail.loss = finite.number(outputs[0])
+            number = trail.loss = finite.number(outputs[0])
         if trail.level >= NODES:
-            clean = trail.watch.entered(outputs)
+            clean = trail.watch.entered(outputs, number)
             self._follow(outputs, inputs or (), clean)
         self._gradients: Gradients | None = None
         if trail.watches is not None:
@@ -155,10 +160,14 @@ class _Run:
         trail.pending = Pending(self._called, source, self._place, now(), differentiated)
 
 
+begin, end = _begin, _Run.end
+"""The native tier puts the same in their place, untraced by debuggers."""
+
+
 class _Watch:
     """Hooks on each node of a graph that wasn't seen before. Holds no node."""
 
-    def __init__(self, trail: Trail, nodes: list[Any], key: Any) -> None:
+    def __init__(self, trail: Trail, nodes: Sequence[Any], key: Any) -> None:
         self._trail, self._key, self._parent = trail, key, trail.at
         self.event = event = Pass(trail.at)
         event.risky, event.feeds = risky(nodes), feeds(nodes, trail.base)
@@ -179,7 +188,7 @@ class _Watch:
         self.values: list[Any] | None = [] if trail.level == VALUES else None
         self._handles: list[Any] = []
 
-    def put_on(self, nodes: list[Any]) -> None:
+    def put_on(self, nodes: Sequence[Any]) -> None:
         """Hook them."""
         for at, (node, facts) in enumerate(zip(nodes, self.event.nodes, strict=True)):
             before, after = self._hooks(at, *facts)
@@ -244,12 +253,18 @@ class _Watch:
                 fed.setdefault(following, []).append(at)
 
 
-def _walk(outputs: Any, base: int) -> tuple[list[Any], tuple[int, ...]]:
+quickly: Callable[[Any, int], tuple[Sequence[Any], tuple[int, ...]] | None] | None = None
+"""The native tier's ``_walk``, while that runs: None where it has to be done here."""
+
+
+def _walk(outputs: Any, base: int) -> tuple[Sequence[Any], tuple[int, ...]]:
     """The nodes that the engine can reach, and what tells this graph from others.
 
     That is the order in which they are found and the operations that made them; what the operations
     were is known already.
     """
+    if quickly is not None and (found := quickly(outputs, base)) is not None:
+        return found
     nodes: list[Any] = []
     for output in outputs:
         node = _root(output)
@@ -274,7 +289,7 @@ def _root(output: Any) -> Any:
     return output.node
 
 
-def _marks(inputs: Any, nodes: list[Any]) -> Iterator[int]:
+def _marks(inputs: Any, nodes: Sequence[Any]) -> Iterator[int]:
     """Which nodes the gradients are asked for of; -1 for one that isn't reached."""
     if not inputs:
         return
@@ -284,10 +299,10 @@ def _marks(inputs: Any, nodes: list[Any]) -> Iterator[int]:
         if node is None:
             yield leaves.get(id(item), -1)
         else:
-            yield nodes.index(node) if node in nodes else -1
+            yield next((at for at, other in enumerate(nodes) if other is node), -1)
 
 
-def _links(nodes: list[Any], base: int) -> list[int]:
+def _links(nodes: Sequence[Any], base: int) -> list[int]:
     """The sequence number of each node, from ``base`` on; -1 where no operation of the step made it.
 
     Each thread has numbers of its own. Where the forward pass ran in several they can't be told
@@ -300,7 +315,7 @@ def _links(nodes: list[Any], base: int) -> list[int]:
     return [seq - base if base <= seq < _LEAF else -1 for seq in numbers]
 
 
-def _earlier(nodes: list[Any], signature: Sequence[int], base: int) -> list[int | None]:
+def _earlier(nodes: Sequence[Any], signature: Sequence[int], base: int) -> list[int | None]:
     """The thread's sequence numbers of Nodes that operations of earlier steps may have made."""
     if -1 not in signature:
         return []

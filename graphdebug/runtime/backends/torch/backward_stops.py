@@ -59,8 +59,7 @@ class BackwardStops:
     def over(self, failed: bool) -> None:
         """No pass runs any more: a step out of the last one ends where it was called."""
         move, self.move = self.move, ""
-        frame = user_frame()
-        if not move or failed or frame is None:
+        if not move or failed or (frame := user_frame()) is None:
             return
         runtime = self.trail.backend.runtime
         runtime.node_stops.stop(

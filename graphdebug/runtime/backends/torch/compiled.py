@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.torch import modes
 from graphdebug.runtime.backends.torch.patches import Patches, WhenImported
+from graphdebug.runtime.backends.torch.pending import Aside
 from graphdebug.runtime.backends.torch.records import COMPILED
-from graphdebug.runtime.backends.torch.trail import NODES, VALUES, Aside, Trail, clock, sequence
+from graphdebug.runtime.backends.torch.trail import NODES, VALUES, Trail, clock, sequence
 from graphdebug.runtime.frames import user_frame
 
 if TYPE_CHECKING:

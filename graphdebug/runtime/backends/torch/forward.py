@@ -26,7 +26,7 @@ _dispatch_modes = _C._len_torch_dispatch_stack
 _frame = sys._getframe
 
 _SEEN = (torch.Tensor, tuple, list)
-_WRITERS = frozenset(
+WRITERS = frozenset(
     {torch.Tensor.__setitem__}
     | {value for name, value in vars(torch).items() if name.startswith("_foreach_")}
 )
@@ -44,7 +44,11 @@ _PASSED_OVER = frozenset(
 
 
 class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
-    """Belongs to one thread's trail. An operation that the trail expects costs a few comparisons."""
+    """Belongs to one thread's trail. An operation that the trail expects costs a few comparisons.
+
+    With the native tier those are made in C++, which takes the place of ``__torch_function__``, and
+    leaves to this class what isn't as expected.
+    """
 
     def __init__(self, trail: Trail) -> None:
         super().__init__()
@@ -71,38 +75,56 @@ class ForwardMode(TorchFunctionMode):  # type: ignore[misc]
             result = func(*args, **kwargs) if kwargs else func(*args)
         except BaseException as error:
             unmark(error)
-            try:
-                trail.raised = raised(error, func, args, kwargs, _frame(1))
-            except Exception as ours:
-                trail.backend.fail("an operation that raised", ours)
+            self.failed(error, func, args, kwargs, _frame(1))
             raise
         ns = clock() - start
-        made = result
-        if trail.level < NODES:
-            return result
+        if trail.level >= NODES:
+            self.seen(func, args, kwargs, result, before, ns, _frame(1), given)
+            if watches is not None and looked is not None:
+                watches.after(_frame(1), func, looked)
+        return result
+
+    python = __torch_function__
+
+    def failed(self, error: Any, func: Any, args: Any, kwargs: Any, caller: Any) -> None:
+        """An operation raised."""
+        try:
+            self.trail.raised = raised(error, func, args, kwargs, caller)
+        except Exception as ours:
+            self.trail.backend.fail("an operation that raised", ours)
+
+    def seen(
+        self,
+        func: Any,
+        args: Any,
+        kwargs: Any,
+        result: Any,
+        before: int,
+        ns: int,
+        caller: Any,
+        given: Any = None,
+    ) -> None:
+        """An operation, called by ``caller``, ran; ``before`` was autograd's sequence number then.
+
+        ``given``: the values of its arguments, where they are kept.
+        """
+        trail, made = self.trail, result
         if type(made) is not _Tensor:
-            if made is None and func in _WRITERS:
+            if made is None and func in WRITERS:
                 made = args[0]
             elif type(made) is torch.Size or not isinstance(made, _SEEN):
                 if type(made) is float or made.__class__.__name__ == "ndarray":
-                    self._read(args, made, _frame(1))
-                if looked is None:
-                    return result
-                made = None
+                    self._read(args, made, caller)
+                return
         try:
-            if made is not None and _tracing() is None:
-                added = self._see(func, args, kwargs, made, before, ns, _frame(1))
-                if added and given is not None:
+            if _tracing() is None and self._see(func, args, kwargs, made, before, ns, caller):
+                if given is not None:
                     trail.values.append((given, read(made)))
-                if added:
-                    op: Any = trail.at
-                    if op.watch == MAKES or (op.watch and trail.watch.following):
-                        trail.watch.made(op, args, kwargs, made, _frame(1))
+                op: Any = trail.at
+                if op.watch == MAKES or (op.watch and trail.watch.following):
+                    trail.watch.made(op, args, kwargs, made, caller)
         except Exception as error:
             trail.backend.fail("an operation", error)
-        if watches is not None and looked is not None:
-            watches.after(_frame(1), func, looked)
-        return result
 
     def _read(self, args: Any, number: Any, caller: Any) -> None:
         try:

@@ -36,7 +36,7 @@ def noting_scales(backend: TorchBackend) -> Callable[[Any], Any]:
     return wrap
 
 
-def risky(nodes: list[Any]) -> tuple[int, ...]:
+def risky(nodes: Sequence[Any]) -> tuple[int, ...]:
     """Which Nodes of a pass can make a NaN of finite numbers; all that count, where there are 16 bits."""
     names = [_plain(node) for node in nodes]
     bounded = frozenset() if any(map(_half, nodes)) else BOUNDED_NODES
@@ -45,7 +45,7 @@ def risky(nodes: list[Any]) -> tuple[int, ...]:
     )
 
 
-def feeds(nodes: list[Any], base: int) -> dict[int, tuple[str, int]]:
+def feeds(nodes: Sequence[Any], base: int) -> dict[int, tuple[str, int]]:
     """Which Node gives each leaf its gradient; see ``Pass``."""
     return {
         id(following.variable): (_name(node), node._sequence_nr() - base)
@@ -65,7 +65,7 @@ class GradientWatch:
     def __init__(
         self,
         trail: Trail,
-        nodes: list[Any],
+        nodes: Sequence[Any],
         event: Pass,
         seqs: Sequence[int | None],
         new: bool,
@@ -73,7 +73,7 @@ class GradientWatch:
         """``seqs``: see ``Past.complete``; ``new``: whether no pass like it was seen before."""
         self._trail, self._event, self._seqs = trail, event, seqs
         self._handles: list[Any] = []
-        self._nodes = nodes
+        self._nodes: Sequence[Any] = nodes
         watch = trail.watch
         if not watch.on or not finite.idle():
             return
@@ -89,7 +89,7 @@ class GradientWatch:
             if self._trail.standing:
                 return
             try:
-                if not finite.all_finite(item for item in outputs if item is not None):
+                if not finite.all_finite([item for item in outputs if item is not None]):
                     with torch._C.DisableTorchFunction():
                         self._bad(place, outputs, gradients)
             except Exception as error:
@@ -143,7 +143,7 @@ class GradientWatch:
 
     def end(self, result: Any, failed: bool) -> None:
         """Take the hooks out; see where what they saw ended."""
-        nodes, self._nodes = self._nodes, []
+        nodes, self._nodes = self._nodes, ()
         for handle in self._handles:
             handle.remove()
         trail, watch = self._trail, self._trail.watch
@@ -155,7 +155,7 @@ class GradientWatch:
         with torch._C.DisableTorchFunction():
             self._look(nodes, result)
 
-    def _look(self, nodes: list[Any], result: Any) -> None:
+    def _look(self, nodes: Sequence[Any], result: Any) -> None:
         trail, watch = self._trail, self._trail.watch
         returned = result if isinstance(result, tuple) else ()
         bad = [item for item in returned if isinstance(item, torch.Tensor) and finite.kind(item)]

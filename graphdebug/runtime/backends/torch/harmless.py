@@ -5,6 +5,12 @@ A name that isn't here costs time, and nothing else.
 
 from __future__ import annotations
 
+import math
+from types import FrameType
+from typing import Any
+
+_SCALER = ("torch.amp.", "torch.cuda.amp.")
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -40,3 +46,17 @@ BOUNDED_NODES = _names("""
     CopySlices CopyBackwards
 """)
 """Nodes whose gradients are products of finite numbers: only an overflow makes them infinite."""
+
+
+def odd_number(called: Any) -> bool:
+    """Whether a number that isn't finite stands among the arguments."""
+    args, kwargs = called
+    return any(
+        isinstance(item, float) and not math.isfinite(item)
+        for item in (*args, *(kwargs or {}).values())
+    )
+
+
+def of_a_scaler(caller: FrameType) -> bool:
+    """Whether ``GradScaler`` called."""
+    return str(caller.f_globals.get("__name__", "")).startswith(_SCALER)

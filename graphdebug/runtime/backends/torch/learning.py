@@ -64,6 +64,9 @@ class _Optimizer:
 
     def still(self, cause: str, items: list[Any]) -> list[Any]:
         """Those of the parameters that a cause concerns now that it concerned before, too."""
+        if not items:
+            self._still.pop(cause, None)
+            return items
         now = {id(item) for item in items}
         both = self._still.get(cause, now) & now
         if not both:
@@ -72,15 +75,33 @@ class _Optimizer:
         return [item for item in items if id(item) in both]
 
 
+quickly: Callable[[Any], tuple[list[Any], list[Any], list[Any]] | None] | None = None
+"""The native tier's ``_parameters``, while that runs: None where it has to be done here."""
+
+
+def _parameters(groups: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """Those that have a gradient, that can't learn, and that learn without a gradient."""
+    if quickly is not None and (found := quickly(groups)) is not None:
+        return found
+    given, frozen, without = [], [], []
+    for group in groups:
+        for item in group["params"]:
+            learns, got = item.requires_grad, item.grad is not None
+            if got:
+                given.append(item)
+            elif learns:
+                without.append(item)
+            if not learns:
+                frozen.append(item)
+    return given, frozen, without
+
+
 class _Step:
     """What a step of an optimizer had to do with, and what there is to say of it."""
 
     def __init__(self, optimizer: Any, frame: FrameType | None) -> None:
         self._name, self._frame = f"{type(optimizer).__name__}.step", frame
-        parameters = [item for group in optimizer.param_groups for item in group["params"]]
-        self.given = [item for item in parameters if item.grad is not None]
-        self.frozen = [item for item in parameters if not item.requires_grad]
-        self.without = [item for item in parameters if item.grad is None and item.requires_grad]
+        self.given, self.frozen, self.without = _parameters(optimizer.param_groups)
         rates = [group.get("lr") for group in optimizer.param_groups]
         numbers = all(isinstance(rate, (int, float)) for rate in rates)
         self.stands = bool(self.given) and numbers and not any(rates)
@@ -89,7 +110,8 @@ class _Step:
     @property
     def is_zero(self) -> bool:
         """Whether all gradients are."""
-        return bool(self.given) and all(finite.all_zero(item.grad) for item in self.given)
+        # The last is a bias, as a rule, and soon asked.
+        return bool(self.given) and all(finite.all_zero(item.grad) for item in reversed(self.given))
 
     def is_frozen(self) -> str:
         """Parameters that don't require grad."""
@@ -183,7 +205,7 @@ class Learning:
 
     def _check(self, known: _Optimizer, cause: str, now: bool, alert: Callable[[], _Alert]) -> None:
         """Count a cause; tell it when it was there often enough, or at the program's end."""
-        if cause in known.told:
+        if cause in known.told or not (now or known.causes.get(cause)):
             return
         count = known.causes[cause] = known.causes.get(cause, 0) + 1 if now else 0
         self._waiting.pop((known, cause), None)

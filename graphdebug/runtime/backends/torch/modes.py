@@ -52,6 +52,8 @@ def take_off(mode: Any) -> bool:
 
 def take_out(mode: Any) -> bool:
     """Take it out from wherever it is on this thread's stack; whether it was there."""
+    if take_off(mode):
+        return True
     if not is_on(mode):
         return False
     above = []

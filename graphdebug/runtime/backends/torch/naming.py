@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import functools
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 import torch
@@ -51,3 +58,13 @@ def op_type(called: str) -> str:
     plain = _SPELLED.get(plain, plain)
     known = bool(torch._C._jit_get_schemas_for_operator(f"aten::{plain}"))
     return f"{'aten' if known else 'torch'}::{plain}"
+
+
+_LASTING = (BuiltinFunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType)
+
+
+def outlives(func: Any) -> bool:
+    """Whether a function may be remembered: one that closes over something might hold a tensor."""
+    if isinstance(func, FunctionType):
+        return func.__closure__ is None
+    return isinstance(func, _LASTING)

@@ -6,33 +6,28 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.overrides
-from torch.optim.optimizer import (
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
 from torch.utils.weak import TensorWeakRef
 
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.backends.torch import modes
 from graphdebug.runtime.backends.torch.backward import observed_engine
 from graphdebug.runtime.backends.torch.boundary import Boundary
-from graphdebug.runtime.backends.torch.compiled import CompiledCalls, Visible
+from graphdebug.runtime.backends.torch.compiled import CompiledCalls
 from graphdebug.runtime.backends.torch.dynamo_graphs import DynamoGraphs
 from graphdebug.runtime.backends.torch.eager_functions import EagerFunctions
 from graphdebug.runtime.backends.torch.forward import ForwardMode
 from graphdebug.runtime.backends.torch.gradient_watch import noting_scales
-from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init, step_hooks
+from graphdebug.runtime.backends.torch.native import Tiers
+from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init
 from graphdebug.runtime.backends.torch.past import NOTHING_YET, past_of
-from graphdebug.runtime.backends.torch.patches import Patches, unmark
+from graphdebug.runtime.backends.torch.patches import Patches
+from graphdebug.runtime.backends.torch.presence import TRACERS, Presence
 from graphdebug.runtime.backends.torch.recompiles import Recompiles
-from graphdebug.runtime.backends.torch.scripted import ScriptCalls
 from graphdebug.runtime.backends.torch.trail import LEVELS, NODES, OFF, Trail
 from graphdebug.runtime.backends.torch.warned import WarningPlaces
 from graphdebug.runtime.backends.torch.watches import Watched, Watches, unwatchable, wrong
@@ -58,15 +53,6 @@ _NEEDED = (
 
 UNWATCHED = 'data breakpoints need "capture" to be "nodes" or "values"'
 
-_TRACERS = (
-    (torch.jit._trace, "_trace_impl", "func"),
-    (torch.jit._trace, "trace_module", "mod"),
-    (torch.jit, "trace_module", "mod"),
-    (torch.jit._trace, "_get_trace_graph", "f"),
-)
-"""They note the innermost Python line of each operation, which would be ours."""
-
-
 _TRACERS_FILES = (
     "torch/jit/_trace.py",
     "torch/export/_trace.py",
@@ -90,7 +76,7 @@ class _Thread:
 
 
 class TorchBackend(Backend):
-    """Observes PyTorch with what Python offers; nothing is compiled.
+    """Observes PyTorch with what Python offers; ``tiers`` may make it quicker.
 
     Each thread has a trail of its own, from its first backward pass or optimizer step on; the one
     that imported torch has it from the import. ``configure`` and ``remove`` may be called from any.
@@ -108,24 +94,24 @@ class TorchBackend(Backend):
         self._local = threading.local()
         self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
         self._patches = Patches()
-        self._handles: list[Any] = []
-        self._visible_patches = Patches()
-        self._visible = Visible(self._put_in, self._take_out)
+        self._presence = Presence(self, self._thread_trail)
+        self.tiers = Tiers(lambda: runtime.tell_state(self))
         self.boundary = Boundary(self)
         self.eager_functions = EagerFunctions(self)
         self.dynamo_graphs: DynamoGraphs
         self.recompiles: Recompiles
-        self._scripts = ScriptCalls(self)
         self._dynamo: list[CompiledCalls | DynamoGraphs | Recompiles] = []
-        self._step_hooks = step_hooks(self)
-        self._warnings = WarningPlaces(ForwardMode.__torch_function__.__code__, self.fail)
-        self._original = torch.overrides.has_torch_function
-        self._has_torch_function = self._unaware(self._original)
+        self._warnings = WarningPlaces(ForwardMode.python.__code__, self.fail)
 
     @property
     def version(self) -> str:
         """torch's."""
         return str(torch.__version__)
+
+    @property
+    def tier(self) -> tuple[str, str]:
+        """``native`` once what was built for this torch has taken over."""
+        return self.tiers.tier, self.tiers.reason
 
     @property
     def level(self) -> int:
@@ -157,14 +143,15 @@ class TorchBackend(Backend):
         scaler = torch.amp.GradScaler
         scale = noting_scales(self)
         self._part("whether losses are scaled", scaler, "scale", scale, ("self", "outputs"))
-        for module, name, parameter in _TRACERS:
-            self._part("what is traced", module, name, self._unobserved, (parameter,))
-        self._put_in()
+        for module, name, parameter in TRACERS:
+            self._part("what is traced", module, name, self._presence.unobserved, (parameter,))
+        self._presence.put_in()
         self.dynamo_graphs, self.recompiles = DynamoGraphs(self), Recompiles(self)
-        compiled = CompiledCalls(self, self._visible)
+        compiled = CompiledCalls(self, self._presence.visible)
         self._dynamo = [compiled, self.dynamo_graphs, self.recompiles]
         self._warnings.install()
         self.trail()
+        self.tiers.install()
         self._installed = True
 
     def remove(self) -> None:
@@ -174,9 +161,8 @@ class TorchBackend(Backend):
         self._warnings.remove()
         for hooks in self._dynamo:
             hooks.remove()
-        self._take_out()
-        self._visible_patches.restore()
-        self._scripts.remove()
+        self._presence.remove()
+        self.tiers.remove()
         self.watch(())
         for trail in list(self._trails):
             trail.level = trail.wanted = OFF
@@ -216,87 +202,12 @@ class TorchBackend(Backend):
         except HookUnfit as error:
             self.unfit(f"{what} isn't seen", error)
 
-    def _put_in(self) -> None:
-        if not self.active:
-            return
-        before, after = self._step_hooks
-        self._handles.append(register_optimizer_step_pre_hook(before))
-        self._handles.append(register_optimizer_step_post_hook(after))
-        resumed = self._visible_patches.resume()
-        for owner in () if resumed else (torch.optim.Optimizer, torch.nn.Module):
-            self._visible_patches.replace(owner, "zero_grad", ("self", "set_to_none"), self._quiet)
-        torch.overrides.has_torch_function = self._has_torch_function
-        torch.jit._builtins._register_builtin(self._has_torch_function, "aten::has_torch_function")
-        try:
-            self._scripts.put_in()
-        except HookUnfit as error:
-            self._scripts.remove()
-            self.unfit("calls of scripts and exported programs aren't seen", error)
-
-    def _take_out(self) -> None:
-        self._scripts.take_out()
-        while self._handles:
-            self._handles.pop().remove()
-        self._visible_patches.suspend()
-        torch.overrides.has_torch_function = self._original
-
-    def _unaware(self, original: Callable[[Any], bool]) -> Callable[[Any], bool]:
-        """``has_torch_function`` as it answers without our mode.
-
-        Modules that ask it by this name take another way where a mode is on, such as a transformer's
-        layers in evaluation, and come to other results in the last bit.
-        """
-
-        def has_torch_function(relevant_args: Any) -> bool:
-            with self._without_mode():
-                return original(relevant_args)
-
-        return has_torch_function
-
-    def _unobserved(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, run without the mode."""
-
-        @functools.wraps(original)
-        def unobserved(*args: Any, **kwargs: Any) -> Any:
-            self._visible.hide()
-            with self._without_mode():
-                try:
-                    return original(*args, **kwargs)
-                except BaseException as error:
-                    unmark(error)
-                    raise
-                finally:
-                    self._visible.show()
-
-        return unobserved
-
-    def _quiet(self, original: Callable[..., None]) -> Callable[..., None]:
-        """``zero_grad`` without the mode, which would see it look at every gradient."""
-
-        @functools.wraps(original)
-        def zero_grad(self_: Any, set_to_none: bool = True) -> None:
-            thread = getattr(self._local, "thread", None)
-            if thread is not None:
-                thread.trail.learning.zeroed = True
-            if not set_to_none:
-                return original(self_, set_to_none)
-            with self._without_mode():
-                return original(self_, set_to_none)
-
-        return zero_grad
-
-    @contextmanager
-    def _without_mode(self) -> Iterator[None]:
-        thread = getattr(self._local, "thread", None)
-        mode = thread.trail.mode if thread is not None else None
-        taken_off = mode is not None and modes.take_off(mode)
-        try:
-            yield
-        finally:
-            if taken_off:
-                modes.put_on(mode)
-
     # -- what the hooks use
+
+    def _thread_trail(self) -> Trail | None:
+        """The calling thread's, as it is."""
+        thread = getattr(self._local, "thread", None)
+        return thread.trail if thread is not None else None
 
     def trail(self) -> Trail | None:
         """The calling thread's; its mode goes on or off here if it has to."""

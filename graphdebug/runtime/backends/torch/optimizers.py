@@ -102,10 +102,21 @@ def _key(optimizer: Any, args: Any, kwargs: Any) -> tuple[Any, ...]:
     usual = usual and len(args) < 2 and not kwargs
     if not usual:
         return kind, False
-    state: list[Any] = [kind, True]
-    for group in optimizer.param_groups:
-        state += (_setting(group[name]) for name in group if name not in _VARYING)
-        state += (item.grad is not None for item in group["params"])
+    return (kind, True, *_settings(optimizer.param_groups))
+
+
+quickly: Callable[[Any, tuple[str, ...]], tuple[Any, ...] | None] | None = None
+"""The native tier's ``_settings``, while that runs: None where it has to be done here."""
+
+
+def _settings(groups: Any) -> tuple[Any, ...]:
+    """The settings, and which parameters have gradients."""
+    if quickly is not None and (found := quickly(groups, _VARYING)) is not None:
+        return found
+    state: list[Any] = []
+    for group in groups:
+        state += [_setting(value) for name, value in group.items() if name not in _VARYING]
+        state += [item.grad is not None for item in group["params"]]
     return tuple(state)
 
 
@@ -124,29 +135,41 @@ def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[...
     """What torch calls before and after each step of each optimizer."""
 
     def before(optimizer: Any, args: Any, kwargs: Any) -> None:
-        try:
-            trail = backend.trail()
-            if trail is not None and trail.level != OFF:
-                if trail.watches is not None:
-                    trail.watches.before(sys._getframe(1))
-                trail.updates.begin(optimizer, args, kwargs, sys._getframe(1))
-        except Exception as error:
-            backend.fail("an optimizer step", error)
+        begin(backend, optimizer, args, kwargs, sys._getframe(1))
 
     def after(optimizer: Any, args: Any, kwargs: Any) -> None:
-        try:
-            trail = backend.trail()
-            if trail is not None and trail.level == OFF:
-                backend.unrecorded += 1
-            elif trail is not None:
-                trail.updates.end(optimizer, sys._getframe(1))
-                if trail.watches is not None:
-                    name = f"{type(optimizer).__name__}.step"
-                    trail.watches.after(sys._getframe(1), name, uncounted(optimizer))
-        except Exception as error:
-            backend.fail("an optimizer step", error)
+        end(backend, optimizer, sys._getframe(1))
 
     return before, after
+
+
+def _begin(backend: TorchBackend, optimizer: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
+    try:
+        trail = backend.trail()
+        if trail is not None and trail.level != OFF:
+            if trail.watches is not None:
+                trail.watches.before(frame)
+            trail.updates.begin(optimizer, args, kwargs, frame)
+    except Exception as error:
+        backend.fail("an optimizer step", error)
+
+
+def _end(backend: TorchBackend, optimizer: Any, frame: FrameType) -> None:
+    try:
+        trail = backend.trail()
+        if trail is not None and trail.level == OFF:
+            backend.unrecorded += 1
+        elif trail is not None:
+            trail.updates.end(optimizer, frame)
+            if trail.watches is not None:
+                name = f"{type(optimizer).__name__}.step"
+                trail.watches.after(frame, name, uncounted(optimizer))
+    except Exception as error:
+        backend.fail("an optimizer step", error)
+
+
+begin, end = _begin, _end
+"""The native tier puts the same in their place, untraced by debuggers."""
 
 
 def observed_init(original: Callable[..., None], backend: TorchBackend) -> Callable[..., None]:

@@ -96,6 +96,7 @@ class Op(Event):
 
     __slots__ = (
         "around",
+        "check",
         "code",
         "func",
         "hops",
@@ -114,6 +115,8 @@ class Op(Event):
         "watch",
     )
 
+    check: Any
+    """What the native tier compares with; unset where it hasn't yet."""
     func: Any
     """What was called."""
     name: str
@@ -261,6 +264,8 @@ def executed(value: Any) -> bool:
     Fake tensors, and shapes of symbols, are what compilers and exporters run a program on to see what
     it would do.
     """
+    if type(value) is torch.Tensor and not torch._C._len_torch_dispatch_stack():
+        return True
     first = next(tensors(value), None)
     if first is None or type(first).__name__ in _NOT_RUN:
         return False

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from types import (
-    BuiltinFunctionType,
     CodeType,
     FrameType,
-    FunctionType,
-    GetSetDescriptorType,
-    MethodDescriptorType,
-    WrapperDescriptorType,
 )
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,9 +19,9 @@ from graphdebug.runtime.backends.torch.backward_stops import BackwardStops
 from graphdebug.runtime.backends.torch.broadcasts import Broadcasts
 from graphdebug.runtime.backends.torch.description import describe
 from graphdebug.runtime.backends.torch.forward_stops import ForwardStops
-from graphdebug.runtime.backends.torch.graphs import Graph
 from graphdebug.runtime.backends.torch.learning import Learning
 from graphdebug.runtime.backends.torch.past import Ended
+from graphdebug.runtime.backends.torch.pending import Aside, Pending
 from graphdebug.runtime.backends.torch.positions import (
     Loop,
     Place,
@@ -74,8 +68,6 @@ PLAIN = (torch.Tensor, torch.nn.Parameter)
 _AROUND = ("iteration", "program", "cell")
 """Steps that are none where all that happens in them are calls of graphs: each of these is one."""
 
-_LASTING = (BuiltinFunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType)
-
 
 def watched(backend: TorchBackend) -> int:
     """How much is looked at: breakpoints need to know which lines made the nodes, recorded or not."""
@@ -85,57 +77,55 @@ def watched(backend: TorchBackend) -> int:
     return max(backend.level, NODES) if stop and debugger.attached() else backend.level
 
 
-class Pending(NamedTuple):
-    """A backward pass that no optimizer follows: the step ends when the program comes round."""
-
-    name: str
-    source: Source | None
-    place: Place
-    seq: int
-    differentiated: bool
-    """Whether its gradients are going to be differentiated, so that the forward pass goes on."""
-
-
-@dataclass
-class Aside:
-    """A compiled call under way, which nothing of ours may be in the way of."""
-
-    frame: FrameType | None
-    """Torch's, which switched dynamo on, and will switch it off."""
-    name: str
-    entry: CodeType | None
-    """The code of the function that was called."""
-    seq: int
-    start: int
-    handling: BaseException | None = None
-    """What the program was handling when it called; another one at the end means that it failed."""
-    ran: list[Graph] = field(default_factory=list)
-    """The graphs that ran, in order."""
-    out: bool = False
-    """Whether we are out of the way; not while a function runs that dynamo leaves alone."""
-    taken_out: bool = False
-    """Whether the mode was on."""
-
-
 class Trail:
     """The open step of one thread, the only one that calls its methods.
 
     ``configure`` alone is called by others, and sets ``level`` to OFF at once; they also set ``watches``.
     """
 
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "at",
+        "base",
+        "level",
+        "loop",
+        "names_stop",
+        "pending",
+        "place",
+        "trained",
+        "watch",
+        "watches",
+    )
+    """What the native tier reads stands at a fixed place."""
+
+    level: int
+    at: Event
+    base: int
+    loop: Loop | None
+    pending: Pending | None
+    place: Place | None
+    trained: bool
+    """Whether the program is known to train, for good."""
+    watch: Watch
+    watches: Watches | None
+    names_stop: bool
+    """Whether there are breakpoints on nodes by name."""
+
     def __init__(self, backend: TorchBackend) -> None:
         self.backend = backend
         self.level = self.wanted = watched(backend)
         self.mode: Any = None
         self.updates: Any = None
-        self.watches: Watches | None = backend.watches
+        self.watches = backend.watches
         self.on = False
         self.root = self.at = Event(None)
         self.base = sequence()
         self.values: list[Any] = []
-        self.pending: Pending | None = None
-        self.place: Place | None = None
-        self.loop: Loop | None = None
+        self.pending = None
+        self.trained = False
+        self.place = None
+        self.loop = None
         self.iteration: Source | None = None
         self.in_body = False
         self.updating = 0
@@ -152,7 +142,6 @@ class Trail:
         self.stops = BackwardStops(self)
         self.forward_stops = ForwardStops(self)
         self.names_stop = bool(backend.runtime.node_breakpoints)
-        """Whether there are breakpoints on nodes by name."""
         self.standing = False
         """Whether the thread stands at a stop of ours: what runs then, the user evaluates."""
         self.steps = self._rested = 0
@@ -198,6 +187,7 @@ class Trail:
             return
         if func is not COMPILED and next(tensors(args), None) is None and not self.pending:
             return
+        self.trained = self.backend.backward_passes > 0
         watching = not (self.backend.trains() and torch.is_grad_enabled())
         if not (watching or self.pending or self.loop):
             self.place = None
@@ -250,7 +240,7 @@ class Trail:
         given = (args, tuple(kwargs.values())) if kwargs else (args,)
         inputs, outputs = infos(given), infos(result)
         name = name or naming.name(func)
-        func = func if func is COMPILED or _outlives(func) else name
+        func = func if func is COMPILED or naming.outlives(func) else name
         code, lasti, hops = position(frame)
         seq_from, seq_to = seqs[0] - self.base, seqs[1] - self.base
         key = (func, name, code, lasti, seq_from, seq_to, inputs, outputs)
@@ -329,6 +319,7 @@ class Trail:
         if graph is not None:
             self.ended.append(Ended(index, graph, at, values))
         self.steps += 1
+        self.backend.tiers.begin()
         self.closed = (name, source)
         self.watch.over()
         self.broadcasts.over()
@@ -400,10 +391,3 @@ class Trail:
         if isinstance(last, Op) and last.seq_to == seq_from:
             return ()
         return place(frame).stack
-
-
-def _outlives(func: Any) -> bool:
-    """Whether a function may be remembered: one that closes over something might hold a tensor."""
-    if isinstance(func, FunctionType):
-        return func.__closure__ is None
-    return isinstance(func, _LASTING)

@@ -1,7 +1,7 @@
 """Says of a warning raised within an operation where the program called it, as without us.
 
-Python takes the innermost frame, ours, for the place. So the place is put right when the warning is
-about to be shown, and the filters are asked once more about the right one.
+Python takes the innermost frame, ours or that of torch which called us, for the place. So the place is put
+right when the warning is about to be shown, and the filters are asked once more about the right one.
 """
 
 from __future__ import annotations
@@ -13,12 +13,18 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
+import torch.overrides
+
 
 class WarningPlaces:
-    """Wraps the function that shows warnings, for those that seem to come from ``code``."""
+    """Wraps the function that shows warnings, for those that seem to come from ``code``.
+
+    The native tier has no frame; then they seem to come from torch's that calls it.
+    """
 
     def __init__(self, code: CodeType, fail: Callable[[str, Exception], None]) -> None:
-        self._code = code
+        self._codes = code, torch.overrides.handle_torch_function.__code__
+        self._files = frozenset(item.co_filename for item in self._codes)
         self._fail = fail
         self._original = vars(warnings).get("_showwarnmsg")
         self._ours: Any = None
@@ -39,7 +45,7 @@ class WarningPlaces:
         @functools.wraps(original)
         def _showwarnmsg(message: Any) -> None:
             try:
-                wanted = message.filename != self._code.co_filename or self._put_right(message)
+                wanted = message.filename not in self._files or self._put_right(message)
             except Exception as error:
                 self._fail("a warning", error)
                 wanted = True
@@ -51,13 +57,15 @@ class WarningPlaces:
     def _put_right(self, message: Any) -> bool:
         """Whether the warning is to be shown, after its place has been put right."""
         frame: FrameType | None = sys._getframe(2)
-        while frame is not None and frame.f_code is not self._code:
+        while frame is not None and frame.f_code not in self._codes:
             frame = frame.f_back
         if frame is None:
             return True
         frame.f_globals.pop("__warningregistry__", None)
-        caller = frame.f_back
-        if caller is not None and caller.f_code.co_name == "handle_torch_function":
+        caller: FrameType | None = frame
+        if frame.f_code is self._codes[0]:
+            caller = frame.f_back
+        if caller is not None and caller.f_code is self._codes[1]:
             caller = caller.f_back and caller.f_back.f_back
         if caller is None:
             return True

@@ -30,7 +30,12 @@ import torch
 from graphdebug.protocol.model import Source
 from graphdebug.runtime import debugger
 from graphdebug.runtime.backends.torch import finite, modes
-from graphdebug.runtime.backends.torch.harmless import GARBAGE, MOVING_OPERATIONS
+from graphdebug.runtime.backends.torch.harmless import (
+    GARBAGE,
+    MOVING_OPERATIONS,
+    odd_number,
+    of_a_scaler,
+)
 from graphdebug.runtime.backends.torch.makers import Makers
 from graphdebug.runtime.backends.torch.records import NodeFacts, Op, Pass, tensors
 from graphdebug.runtime.backends.torch.troubles import WORDS, Trouble, at, remedy
@@ -54,8 +59,6 @@ _READ = (torch.Tensor, torch.nn.Parameter)
 _CHAIN = 4
 _CHAIN_WALK = 32
 
-_SCALER = ("torch.amp.", "torch.cuda.amp.")
-
 
 def level(op: Op, result: Any) -> int:
     """How an operation's results are looked at."""
@@ -69,18 +72,23 @@ def level(op: Op, result: Any) -> int:
 class Watch:
     """One thread's, which alone calls it."""
 
+    __slots__ = ("__dict__", "following", "on")
+    """What the native tier reads stands at a fixed place."""
+
+    on: bool
+    """Whether it looks at all."""
+    following: bool
+    """Whether a result of this step held one, whatever made it, or one that was told is still there."""
+
     def __init__(self, trail: Trail) -> None:
         self._trail = trail
         self._marks: dict[int, tuple[weakref.ref[Any], Trouble]] = {}
         self._told: set[Any] = set()
         self._spoilt: dict[int, weakref.ref[Any]] = {}
-        self.on = False
-        """Whether it looks at all."""
         self.configure()
         self.open = False
         """Whether an operation of this step made one."""
         self.following = False
-        """Whether a result of this step held one, whatever made it, or one that was told is still there."""
         self._carried = False
         """Whether only the latter."""
         self.suspects: list[Trouble] = []
@@ -138,10 +146,10 @@ class Watch:
         inputs = [item for item in given if item is not result]
         bad = [(item, held) for item in inputs if (held := finite.kind(item))]
         before = self._mark(result) if len(inputs) < len(given) else None
-        scaled = _of_a_scaler(caller)
+        scaled = of_a_scaler(caller)
         parents = [found for item, _ in bad if (found := self._mark(item)) is not None]
         parents = sorted([*parents, *([before] if before else [])], key=_comes_first)
-        meant = not given or _odd_number(called) or scaled
+        meant = not given or odd_number(called) or scaled
         spread = kind == "inf" or any(held == "nan" for _, held in bad)
         self.following, self._carried = True, False
         if meant or (bad and spread) or (parents and (spread or parents[0].root.made)):
@@ -197,12 +205,15 @@ class Watch:
         if trouble is not None and trouble.root.made:
             self.fault(trouble, "the program reads it", user_frame(caller))
 
-    def entered(self, outputs: Any) -> bool:
-        """The engine is called; whether what it is called on is finite."""
+    def entered(self, outputs: Any, number: float | None) -> bool:
+        """The engine is called; whether what it is called on, which may be one number, is finite."""
         if not self.on or not finite.idle():
             return True
         self.spoilt_loss = False
         self._trail.broadcasts.entered()
+        if number is not None and math.isfinite(number):
+            self.at_zero = number == 0
+            return True
         found = [item for item in outputs if isinstance(item, torch.Tensor)]
         self.at_zero = all(map(finite.is_zero, found))
         if finite.all_finite(found):
@@ -379,19 +390,6 @@ def _locals(frame: FrameType) -> dict[str, Any]:
 def _words(tensor: Any, frame: FrameType | None) -> str:
     name = name_in(frame, tensor) if frame is not None else ""
     return f"{name}: {finite.said(tensor)}" if name else finite.said(tensor)
-
-
-def _odd_number(called: Any) -> bool:
-    """Whether a number that isn't finite stands among the arguments."""
-    args, kwargs = called
-    return any(
-        isinstance(item, float) and not math.isfinite(item)
-        for item in (*args, *(kwargs or {}).values())
-    )
-
-
-def _of_a_scaler(caller: FrameType) -> bool:
-    return str(caller.f_globals.get("__name__", "")).startswith(_SCALER)
 
 
 def _updated(parameter: Any) -> bool:
