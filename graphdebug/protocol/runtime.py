@@ -280,8 +280,8 @@ class StepEvent:
     more: tuple[int, ...] = ()
     """``durationNs`` of each of those that followed it."""
 
-    losses: tuple[float | None, ...] = ()
-    """``loss`` of each of those; empty where none has one."""
+    losses: tuple[float, ...] = ()
+    """``loss`` of each of those; empty where the first has none, and so none has."""
 
     def each(self) -> Iterator[StepEvent]:
         """One event for each step."""

@@ -52,9 +52,8 @@ class StepRun:
         with self._lock:
             self._sent = True
         times = tuple(duration for duration, _ in self.more)
-        losses = tuple(loss for _, loss in self.more)
-        told = any(loss is not None for loss in losses)
-        return messages.StepEvent(self._step, self._graph, times, losses if told else ())
+        losses = tuple(loss for _, loss in self.more if loss is not None)
+        return messages.StepEvent(self._step, self._graph, times, losses)
 
 
 class Recorder:
@@ -133,7 +132,8 @@ class Recorder:
 
         One that is as the one before adds its time to that one's message, while this waits.
         """
-        key = kind, framework, name, source, graph, forward_nodes, backward_nodes, devices
+        known = name, source, graph, forward_nodes, backward_nodes, devices
+        key = kind, framework, *known, loss is None
         with self._lock:
             index = self._steps
             self._steps += 1
