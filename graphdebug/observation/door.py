@@ -61,31 +61,64 @@ class Door:
         self._roles = dict(roles)
         self._refusals = Refusals(log)
         self._servers: list[asyncio.Server] = []
+        self._accepting: list[asyncio.Task[None]] = []
         self._listeners: list[Listener] = []
-        self._strangers: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
+        self._strangers: dict[asyncio.Task[Any], str] = {}
+        """Who is at the other end of each."""
         self._serving: set[asyncio.Task[Any]] = set()
 
     async def listen(self, listener: Listener, tls: ssl.SSLContext | None = None) -> None:
         """Let them come there, too. The listener is closed with the door."""
         self._listeners.append(listener)
-        options: dict[str, Any] = {"sock": listener.socket, "backlog": 128}
         if tls is not None:
-            options |= {"ssl": tls, "ssl_handshake_timeout": INTRODUCTION_SECONDS}
+            listener.socket.setblocking(False)
+            self._accepting.append(asyncio.ensure_future(self._accept(listener.socket, tls)))
+            return
         unix = listener.endpoint.startswith("unix:")
         start: Any = asyncio.start_unix_server if unix else asyncio.start_server
-        self._servers.append(await start(self._serve, **options))
+        self._servers.append(await start(self._serve, sock=listener.socket, backlog=128))
 
     async def close(self) -> None:
         """Let nobody come any more, and end the connections of those that are here."""
         for server in self._servers:
             server.close()
-        serving = [*self._serving, *self._strangers]
+        serving = [*self._accepting, *self._serving, *self._strangers]
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
         for listener in self._listeners:
             listener.close()
         self._refusals.flush()
+
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext) -> None:
+        """Take those who are to speak TLS; asyncio's server wouldn't count them before they do."""
+        while True:
+            try:
+                sock, address = await asyncio.get_running_loop().sock_accept(listener)
+            except OSError:
+                await asyncio.sleep(DELAY_SECONDS)  # no descriptor is free; some soon are
+                continue
+            peer = f"{address[0]}:{address[1]}"
+            task = asyncio.ensure_future(self._secure(sock, tls, peer))
+            self._enter(task, peer)
+            task.add_done_callback(lambda done: self._strangers.pop(done, None))
+
+    async def _secure(self, sock: socket.socket, tls: ssl.SSLContext, peer: str) -> None:
+        """Agree on keys; who did is served like any other."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader, self._serve)
+        try:
+            await loop.connect_accepted_socket(
+                lambda: protocol, sock, ssl=tls, ssl_handshake_timeout=INTRODUCTION_SECONDS
+            )
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+        except OSError as error:
+            sock.close()
+            if not isinstance(error, ConnectionResetError):  # else a probe for an open port
+                self._refusals.add("it doesn't speak TLS, or trusts another certificate", peer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -109,29 +142,36 @@ class Door:
         self, task: asyncio.Task[Any], connection: StreamConnection, writer: asyncio.StreamWriter
     ) -> tuple[Message | None, Admit | None]:
         """The first message and who serves it; neither, where nobody does."""
-        if len(self._strangers) >= STRANGERS:
-            oldest = next(iter(self._strangers))
-            self._strangers.pop(oldest).transport.abort()
-            oldest.cancel()
-            self._refusals.add("silent while many others came", writer)
-        self._strangers[task] = writer
+        peer = _peer(writer)
+        self._enter(task, peer)
         try:
             connection.limit(INTRODUCTION_BYTES)
             messages = connection.messages()
             try:
                 first = await asyncio.wait_for(anext(messages, None), INTRODUCTION_SECONDS)
             except asyncio.TimeoutError:
-                self._refusals.add("it sent no token in time", writer)
+                self._refusals.add("it sent no token in time", peer)
                 return None, None
             if first is None:
                 return None, None  # a probe for an open port
             why, admit = self._known(first, writer)
             if admit is None or isinstance(first, Fault):
-                await asyncio.sleep(self._refusals.add(why, writer))
+                await asyncio.sleep(self._refusals.add(why, peer))
                 return None, None
             return first, admit
+        except asyncio.CancelledError:
+            writer.transport.abort()  # who is silent needn't say farewell
+            raise
         finally:
             self._strangers.pop(task, None)
+
+    def _enter(self, task: asyncio.Task[Any], peer: str) -> None:
+        """One more is here; who has been silent for longest makes room."""
+        if len(self._strangers) >= STRANGERS:
+            oldest = next(iter(self._strangers))
+            self._refusals.add("silent while many others came", self._strangers.pop(oldest))
+            oldest.cancel()
+        self._strangers[task] = peer
 
     def _known(
         self, first: Message | Fault, writer: asyncio.StreamWriter
@@ -162,7 +202,7 @@ class Refusals:
         self._lines = 0
         self._unsaid = 0
 
-    def add(self, why: str, writer: asyncio.StreamWriter) -> float:
+    def add(self, why: str, peer: str) -> float:
         """Note a refusal; seconds that it is to be delayed by."""
         now = time.monotonic()
         self._tries = 0 if now - self._last > FORGIVEN_SECONDS else self._tries + 1
@@ -172,7 +212,7 @@ class Refusals:
             self._minute, self._lines = now, 0
         self._lines += 1
         if self._lines <= LINES_A_MINUTE:
-            self._log(f"a connection from {_peer(writer)} was refused: {why}")
+            self._log(f"a connection from {peer} was refused: {why}")
         else:
             self._unsaid += 1
         return float(min(LONGEST_DELAY_SECONDS, DELAY_SECONDS * 2 ** min(self._tries, 10)))

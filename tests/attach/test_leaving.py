@@ -42,10 +42,12 @@ def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(
             """How it stands a round later: at the end of the first one, somebody may be just leaving."""
             training.stands()
             wait_until_left()
+            wait_until(lambda: child.num_threads() <= before["threads"], "debugpy to be gone", 20)
             training.tell()
             return training.stands()
 
         before = training.stands()
+        (child,) = [p for p in training.hub().children() if TRAINING in p.cmdline()]
         assert before == {**before, **STAND}, "nothing is loaded before somebody comes"
         (found,) = listed()
         assert found["ranks"][0]["steps"] == 0 and found["program"].endswith("training.py 8")
@@ -84,6 +86,7 @@ def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(
             os.kill(adapter_of(training), signal.SIGKILL)
             client.wait_for_event("terminated")
             wait_until_left()
+            wait_until(lambda: child.num_threads() <= before["threads"], "debugpy to be gone", 20)
             training.tell()
             assert training.stands() == {**before, "round": 5, "debugpy": True}
 
@@ -91,7 +94,6 @@ def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(
         with debugging(training.session, {TRAINING: [BACKWARD]}) as client:
             training.tell()
             client.wait_for_event("stopped")
-            (child,) = [p for p in training.hub().children() if TRAINING in p.cmdline()]
             os.kill(training.pid, signal.SIGKILL)
             training.stands()
             wait_until(lambda: child.num_threads() <= before["threads"], "debugpy to be gone", 20)

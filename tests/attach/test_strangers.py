@@ -87,7 +87,7 @@ TOO_LONG = b"Content-Length: 1000000000\r\n\r\n" + b" " * 100_000
 WRONG = [
     ("no token", ask(DEBUG)),
     ("a wrong token", ask(DEBUG, token="0" * 64)),
-    ("the token of an older job", ask(OBSERVE, token=new_token())),
+    ("a token that is too long", ask(OBSERVE, token=2 * new_token())),
     ("a token that is no text", ask(DEBUG, token={"a": 1})),
     ("DAP", ask("initialize", adapterID="graphdebug")),
     (
@@ -114,6 +114,15 @@ def test_who_has_no_token_is_refused_with_one_line_each(victim: Job) -> None:
     assert sum("the token is wrong" in text for text in lines) == 5, lines
     assert sum("is no message" in text for text in lines) == 4, lines
     assert "0000" not in victim.errors() and victim.session.token not in victim.errors()
+
+
+def test_the_token_of_a_job_is_of_no_use_to_the_next_one(victim: Job) -> None:
+    with job("--listen", PLAIN) as older:
+        replayed = older.session.token
+    before = len(victim.refusals())
+    assert closed(knock(victim, ask(OBSERVE, token=replayed)))
+    (line,) = victim.refusals()[before:]
+    assert line.endswith("the token is wrong") and replayed not in victim.errors()
 
 
 def test_who_is_refused_waits_longer_each_time_and_others_dont(victim: Job) -> None:
@@ -222,11 +231,18 @@ def test_other_machines_are_let_in_with_tls_alone(victim: Job) -> None:
         with socket.create_connection(("127.0.0.1", exposed.port), 10) as plain:
             plain.sendall(ask(OBSERVE, token=session.token))
             assert closed(plain), "nothing is said without TLS"
+        wait_until(lambda: len(exposed.refusals()) == 1, "a line about it", 10)
+        assert "doesn't speak TLS" in exposed.refusals()[0]
+        files = exposed.hub().num_fds()
+        silent = [knock(exposed) for _ in range(200)]
+        wait_until(lambda: len(exposed.refusals()) > 10, "the oldest to be sent away", 10)
+        assert exposed.hub().num_fds() < files + 100, "those who keep silent don't fill it up"
         with connect(endpoint, 10, session.fingerprint) as link:
             link.sendall(ask(OBSERVE, token=session.token))
             assert b'"success":true' in link.recv(4096)
         for fingerprint, why in (("0" * 64, "another certificate"), ("", "isn't trusted")):
             with pytest.raises(OSError, match=why):
                 connect(endpoint, 10, fingerprint)
+        assert all(map(closed, silent))
         exposed.tell()
         assert exposed.process.wait(20) == 0

@@ -1,4 +1,4 @@
-"""What being attachable costs, and being attached to, on the workloads W1 to W3.
+"""What being attachable costs, and being attached to, on the workloads W1 to W4.
 
 ``python tests/benchmarks/attach.py [--rounds N] [--output DIRECTORY]`` writes ``attach.md`` and
 ``attach.json``. All contenders are processes that stand ready beside each other; in each round every
@@ -28,7 +28,7 @@ from support.jobs import Job, debugging  # noqa: E402
 from graphdebug.commands.finding import target  # noqa: E402
 
 PROGRAM = TESTS / "benchmarks" / "programs" / "torch_workloads.py"
-STEPS = {"W1": 100, "W2": 3, "W3": 4}
+STEPS = {"W1": 100, "W2": 3, "W3": 4, "W4": 40}
 """In a block."""
 BARE, AGAIN = "bare", "control: bare again"
 UNATTACHED, LEFT = "attachable, nobody there", "attached to and left"
