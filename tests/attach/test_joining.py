@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import ctypes
 import json
 import os
-import pty
-import select
 import shutil
 import signal
 import subprocess
@@ -17,12 +15,16 @@ from support.dap import Start
 from support.jobs import GRAPHDEBUG, command, job, listed
 from support.markers import line, program
 from support.processes import Run, wait_until
+from support.terminal import terminal
 
 from graphdebug.transport.framing import encode
 from graphdebug.transport.registry import running
 
 PLAIN = program("attached_plain.py")
 TURN = line(PLAIN, "turn")
+
+PTRACE_SEIZE = 0x4206
+"""Of ptrace(2): become the process's debugger, of which there can be one."""
 
 
 def test_a_program_makes_itself_attachable_and_waits(run: Run, start: Start) -> None:
@@ -127,39 +129,45 @@ def test_what_cant_be_attached_to_says_why_and_what_helps() -> None:
 def test_keys_of_a_terminal_pause_the_job_and_let_it_go_on() -> None:
     with job("--listen", PLAIN) as running_job:
         assert running_job.read() == "ready"
-        ours, theirs = pty.openpty()
-        terminal = subprocess.Popen(
-            [*GRAPHDEBUG, "attach", str(running_job.session.pid)],
-            stdin=theirs, stdout=theirs, stderr=theirs,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"},
-        )  # fmt: skip
-        os.close(theirs)
-        shown = ""
-
-        def until(*words: str) -> None:
-            nonlocal shown
-            while not any(word in shown for word in words):
-                ready, _, _ = select.select([ours], [], [], 30)
-                assert ready, f"waited for {words}; it showed {shown[-2000:]!r}"
-                shown += os.read(ours, 65536).decode(errors="replace")
-            shown = ""
-
-        try:
-            until("q quit")
-            os.write(ours, b"p")
-            until("stopped at attached_plain.py", "stopped at threading.py")
-            os.write(ours, b"c")
-            os.write(ours, b"n")
-            until("stops where a NaN")
-            os.write(ours, b"q")
-            with contextlib.suppress(OSError):  # a terminal that nobody writes to ends so
-                while os.read(ours, 65536):
-                    pass
-            assert terminal.wait(20) == 0
-        finally:
-            terminal.kill()
-            terminal.wait()
-            os.close(ours)
+        with terminal("attach", str(running_job.session.pid)) as shown:
+            shown.until("q quit")
+            shown.type("p")
+            shown.until("stopped at attached_plain.py", "stopped at threading.py")
+            shown.type("cn")
+            shown.until("stops where a NaN")
+            assert shown.quit() == 0
         running_job.tell()
         assert running_job.read() == "told to stop True"
         assert running_job.process.wait(20) == 0
+
+
+def test_without_a_name_the_jobs_are_offered() -> None:
+    with job("--listen", PLAIN) as one, job("--listen", PLAIN) as other:
+        pids = [str(started.session.pid) for started in (one, other)]
+        asked = command("attach", stdin=subprocess.DEVNULL)
+        assert asked.returncode == 1 and "there are several jobs" in asked.stderr
+        with terminal("attach") as shown:
+            offered = shown.until("pid: ")
+            assert all(pid in offered for pid in pids)
+            shown.type(f"{pids[1]}\n")
+            assert f"pid {pids[1]} " in shown.until("q quit")
+            assert shown.quit() == 0
+
+
+def test_a_process_that_may_not_be_entered_says_why_and_what_helps(run: Run) -> None:
+    """With no debugger to enter it by, and where another one is in it already."""
+    process = run(PLAIN)
+    assert process.stdin is not None and process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    none = command("attach", str(process.pid), env={**os.environ, "PATH": "/nowhere"})
+    assert none.returncode == 1 and "neither gdb nor lldb" in none.stderr
+    assert "graphdebug run --listen" in none.stderr
+    if shutil.which("gdb"):
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.ptrace(PTRACE_SEIZE, process.pid, 0, 0) == 0, os.strerror(ctypes.get_errno())
+        refused = command("attach", str(process.pid))
+        assert refused.returncode == 1 and "can't be attached to" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 2 and "Traceback" not in refused.stderr
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "told to stop False\n", "it isn't harmed"
