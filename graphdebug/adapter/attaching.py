@@ -7,7 +7,8 @@ program does, and of the others those that ``children`` of the configuration let
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from graphdebug.adapter.debugged import Debugged
 from graphdebug.adapter.ranks import device
@@ -33,6 +34,8 @@ class Attaching:
         self._job = job
         self._configuration = configuration
         self._taken: list[Runtime] = []
+        self._joining: set[Runtime] = set()
+        """Those that are on their way."""
         self._configured = False
 
     async def debugpyWaitingForServer_event(self, event: Message) -> None:
@@ -82,8 +85,18 @@ class Attaching:
 
     def came(self, runtime: Runtime) -> None:
         """A process of the job is there."""
-        if self._configured and self._wanted(runtime):
+        if self.takes(runtime):
             self._session.start(self._join(runtime))
+
+    def ranked(self, runtime: Runtime) -> None:
+        """A process of the job turned out to be a rank, and waits until it has joined."""
+        self.came(runtime)
+        if self._configured and runtime not in self._joining:
+            self._session.start(self._job.let_go(runtime))
+
+    def takes(self, runtime: Runtime) -> bool:
+        """Whether a process is to join now."""
+        return self._configured and self._wanted(runtime)
 
     def _wanted(self, runtime: Runtime) -> bool:
         if runtime in self._taken:
@@ -95,8 +108,20 @@ class Attaching:
         alone = not any(map(self._job.runtimes.is_rank, self._job.runtimes.here))
         return alone and children.programs == "join"
 
-    async def _join(self, runtime: Runtime) -> None:
+    def _join(self, runtime: Runtime) -> Coroutine[Any, Any, None]:
+        """Taken from now on; the rest takes a while."""
         self._taken.append(runtime)
+        self._joining.add(runtime)
+        return self._joined(runtime)
+
+    async def _joined(self, runtime: Runtime) -> None:
+        try:
+            await self._add(runtime)
+        finally:
+            self._joining.discard(runtime)
+            await self._job.let_go(runtime)
+
+    async def _add(self, runtime: Runtime) -> None:
         upstreams = self._session.upstream
         upstream = await Upstream.start_guarded()
         one = upstreams.new(upstream, None)

@@ -166,6 +166,9 @@ class DebugAdapter(Debugging):
             debugged=True,
         )
 
+    def takes(self, runtime: Runtime) -> bool:
+        return self._attaches and self._attaching.takes(runtime)
+
     async def _configure(self) -> None:
         await self._job.configure()
 
@@ -175,8 +178,10 @@ class DebugAdapter(Debugging):
 
     def received(self, runtime: Runtime, event: Any) -> None:
         self._ranks.received(runtime, event)
-        if isinstance(event, messages.HelloEvent) and self._attaches:
+        if self._attaches and isinstance(event, messages.HelloEvent):
             self._attaching.came(runtime)
+        elif self._attaches and isinstance(event, messages.RankEvent):
+            self._attaching.ranked(runtime)
         if isinstance(event, messages.StepEvent):
             self._records.step(event.step)
         elif isinstance(event, messages.BoundaryEvent):

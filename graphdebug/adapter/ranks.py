@@ -29,14 +29,14 @@ class Ranks:
 
     def received(self, runtime: Runtime, event: Any) -> None:
         """What a runtime says; called before anybody else is told."""
+        one = self._session.upstream.of_runtime(runtime)
+        if runtime.hello is None or one.pid != runtime.hello.pid:
+            return  # it hasn't joined
         if isinstance(event, StepEvent) and event.step.devices:
-            self._session.upstream.of_runtime(runtime).device = device(event.step)
-        elif isinstance(event, RankEvent):
-            self._session.upstream.of_runtime(runtime).rank = event.rank
-        elif isinstance(event, HelloEvent) and event.world_size:
-            one = self._session.upstream.of_runtime(runtime)
-            if one.pid == event.pid and one.rank is None:
-                one.rank = event.rank
+            one.device = device(event.step)
+        joined = isinstance(event, HelloEvent) and event.world_size and one.rank is None
+        if joined or isinstance(event, RankEvent):
+            one.rank = event.rank
 
     # Where they are
 

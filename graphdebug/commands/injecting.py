@@ -143,7 +143,7 @@ def _bring_in(pid: int, script: str) -> None:
             "PYDEVD_GDB_SCAN_SHARED_LIBRARIES=libdl,libc has it read fewer libraries",
         ) from None
     if refusal := _refusal(done.stdout):
-        raise CommandError(f"process {pid} can't be attached to: {refusal}", _remedy())
+        raise CommandError(f"process {pid} can't be attached to: {refusal}", _remedy(pid))
 
 
 def _injector() -> str:
@@ -167,7 +167,9 @@ def _refusal(output: str) -> str:
     return ""
 
 
-def _remedy() -> str:
+def _remedy(pid: int) -> str:
+    if tracer := _tracer(pid):
+        return f"process {tracer} debugs or traces it already: end that first"
     scope = ""
     with contextlib.suppress(OSError):
         scope = Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip()
@@ -180,7 +182,17 @@ def _remedy() -> str:
         return (
             "a container needs the capability SYS_PTRACE (--cap-add=SYS_PTRACE), or root outside it"
         )
-    return "attach as the process's user or as root; another debugger may be in it already"
+    return "attach as the process's user or as root"
+
+
+def _tracer(pid: int) -> str:
+    """The process that traces this one, where one does."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "TracerPid" and value.strip() != "0":
+                return value.strip()
+    return ""
 
 
 def _joined(pid: int, file: Path) -> Target:

@@ -63,6 +63,10 @@ class Debugging(Follower):
     def configuration(self) -> messages.ConfigureArguments:
         """What the runtimes are told, now or when they come."""
 
+    def takes(self, runtime: Runtime) -> bool:
+        """Whether a process that comes is to be debugged; it is let go then once it is."""
+        return False
+
 
 class Job(Observer):
     """The runtimes of a program, the steps that they made, and those who look at them."""
@@ -134,7 +138,8 @@ class Job(Observer):
             if self.debugging is None:
                 self._start(self.configure())
 
-    async def _let_go(self, runtime: Runtime) -> None:
+    async def let_go(self, runtime: Runtime) -> None:
+        """A process that waits for a client need wait no more."""
         await runtime.request("go", messages.GoArguments())
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -165,8 +170,8 @@ class Job(Observer):
         await self.runtimes.tell("go", messages.GoArguments())
 
     def received(self, runtime: Runtime, event: Any) -> None:
-        if isinstance(event, messages.HelloEvent) and self._had_client:
-            self._start(self._let_go(runtime))  # it came later than the one it would wait for
+        if isinstance(event, messages.HelloEvent) and self._had_client and not self._takes(runtime):
+            self._start(self.let_go(runtime))  # it came later than the one it would wait for
         if isinstance(event, messages.GraphEvent):
             self.steps.add_graph(runtime.number, event)
         elif isinstance(event, messages.StepEvent):
@@ -181,6 +186,9 @@ class Job(Observer):
             self.observers.tell("graphdebugDropped", to_wire(dropped))
         for follower in self._all():
             follower.received(runtime, event)
+
+    def _takes(self, runtime: Runtime) -> bool:
+        return self.debugging is not None and self.debugging.takes(runtime)
 
     def left(self, runtime: Runtime) -> None:
         for follower in self._all():

@@ -32,9 +32,13 @@ class Attaching:
         self._wanted: messages.DebugArguments | None = None
         self._came = threading.Event()
 
-    def wait_for_client(self) -> None:
+    def wait_for_client(self, seconds: float | None = None) -> None:
         """Until a client has come, or nobody can come any more."""
-        self._came.wait()
+        self._came.wait(seconds)
+
+    def expect(self) -> None:
+        """``wait_for_client`` is to wait for the next ``go``, whatever came before."""
+        self._came.clear()
 
     def wait_if_asked(self) -> None:
         """The same where the invitation asks for it, just before the program's first line.

@@ -40,6 +40,9 @@ FLUSH_SECONDS = 2.0
 SETTLE_SECONDS = 1.5
 """How long the client's leaving waits for threads that are about to stop."""
 
+JOIN_SECONDS = 10.0
+"""How long a process that became a rank waits for the debugger, where a client is there."""
+
 FRAMEWORKS = {"torch": ("torch",), "tensorflow": ("tensorflow",), "keras": ("tensorflow",)}
 """Modules, and the backends that observe what was imported with them."""
 
@@ -144,7 +147,12 @@ class Runtime:
         if place != self._place:
             self._place = place
             self.recorder.rank = NAMES["rank"] = rank
+            waits = self.debugged and self.observed and self._invitation.attachable
+            if waits:
+                self.attaching.expect()
             self._link.send(place)
+            if waits:  # or it would run past breakpoints while the debugger is on its way
+                self.attaching.wait_for_client(JOIN_SECONDS)
 
     def meet(self, rank: int, size: int, connect: Callable[[], meeting.Store]) -> None:
         """Find the hub of rank 0, where ranks on other machines have hubs of their own."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.dap import Message, Session, Start
+from support.jobs import job
 from support.markers import line, program
 from support.processes import Run, wait_until
 from support.ranks import (
@@ -204,7 +205,7 @@ def test_ranks_of_a_running_job_are_attached_to_and_left(
 ) -> None:
     place, gate = tmp_path / "debugged", tmp_path / "gate"
     words = ["torchrun", *torchrun(2, MLP, str(place), STEPS, str(TIMEOUT), str(gate))["args"]]
-    job = run("-m", "graphdebug", "run", "--listen", "--", *words, **ENVIRONMENT)
+    launcher = run("-m", "graphdebug", "run", "--listen", "--", *words, **ENVIRONMENT)
     for rank in range(2):
         wait_until((tmp_path / f"gate-{rank}").exists, "the ranks to be in step 2", 60)
     found = attachable(str(place))
@@ -224,7 +225,7 @@ def test_ranks_of_a_running_job_are_attached_to_and_left(
     wait_until(lambda: time.monotonic() - held > TIMEOUT + 1, "the timeout to pass", TIMEOUT + 5)
     assert states(session) == {0: "running", 1: "stopped"}
     session.request("disconnect")
-    assert job.wait(60) == 0
+    assert launcher.wait(60) == 0
     assert place.read_text() == undisturbed(2, MLP, STEPS, "60")
 
 
@@ -249,3 +250,18 @@ def test_spawned_ranks_stop_and_data_loader_workers_do_not(start: Start) -> None
     assert session.wait_for_exit() == 0
     assert session.output().count("sum 28") == 2
     assert not session.transcript.events("debugpyAttach")
+
+
+def test_spawned_ranks_of_a_job_that_is_attached_to(start: Start) -> None:
+    """What they are shows only once they join a group, where they wait for the debugger."""
+    with job("--listen", "--wait-for-client", SPAWNED, free_port(), **ENVIRONMENT) as waiting:
+        session = start("attach", options=[str(waiting.session.pid)], timeout=60)
+        session.attach(breakpoints={SPAWNED: [line(SPAWNED, "item"), line(SPAWNED, "sum")]})
+        seen = set()
+        for _ in range(2):
+            seen.add(session.wait_for_stop("breakpoint")["description"])
+            assert session.place()[1] == line(SPAWNED, "sum")
+        assert seen == {"Rank 0", "Rank 1"}
+        session.cont()
+        assert {waiting.read() for _ in range(2)} == {"rank 0 sum 28", "rank 1 sum 28"}
+        assert waiting.process.wait(20) == 0

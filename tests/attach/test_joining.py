@@ -167,6 +167,7 @@ def test_a_process_that_may_not_be_entered_says_why_and_what_helps(run: Run) -> 
         assert libc.ptrace(PTRACE_SEIZE, process.pid, 0, 0) == 0, os.strerror(ctypes.get_errno())
         refused = command("attach", str(process.pid))
         assert refused.returncode == 1 and "can't be attached to" in refused.stderr
+        assert f"process {os.getpid()} debugs or traces it already" in refused.stderr
         assert len(refused.stderr.splitlines()) == 2 and "Traceback" not in refused.stderr
     process.stdin.write("\n")
     process.stdin.flush()

@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 
@@ -88,11 +89,14 @@ def measure(workload: str, rounds: int) -> dict[str, list[float]]:
     """CPU seconds a step of each contender in each round, after two that aren't counted."""
     seconds: dict[str, list[float]] = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory() as directory:
-        started = {}
-        for number, name in enumerate(NAMES):
-            place = Path(directory) / str(number)
+
+        def start(name: str) -> Running:
+            place = Path(directory) / str(NAMES.index(name))
             place.mkdir()
-            started[name] = Running(name, workload, place)
+            return Running(name, workload, place)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            started = dict(zip(NAMES, pool.map(start, NAMES), strict=True))
         for number in range(rounds + 2):
             losses, turn = set(), number % len(NAMES)
             for name in (*NAMES[turn:], *NAMES[:turn]):
@@ -131,7 +135,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=TESTS / "benchmarks" / "results")
     arguments = parser.parse_args()
     before = os.getloadavg()[0]
-    results = {workload: measure(workload, arguments.rounds) for workload in STEPS}
+    results = {}
+    for workload in STEPS:
+        results[workload] = measure(workload, arguments.rounds)
+        print(table({workload: results[workload]}), flush=True)
     load = before, os.getloadavg()[0]
     text = table(results) + (
         f"\n{arguments.rounds} rounds of {', '.join(map(str, STEPS.values()))} steps; one thread, "

@@ -25,7 +25,7 @@ def work(index, port):
     for item in DataLoader(Squares(), num_workers=1, multiprocessing_context=context):
         total += item.sum()
     dist.all_reduce(total)  # @sum
-    print("rank", index, "sum", int(total), flush=True)
+    print(f"rank {index} sum {int(total)}\n", end="", flush=True)  # in one piece
     dist.destroy_process_group()
 
 
