@@ -59,9 +59,11 @@ IN_THE_WINDOW = (
     "step back walks the record",
     "a TensorFlow breakpoint says boundary before the program runs",
     "and stops there, when the graph has run",
+    "and the Breakpoints view says so, too",
     "step back walks the graph's record, iteration by iteration",
     "and the graph follows it, from node to node",
     "the NaN filter in Breakpoints stops where the first one is made",
+    "and Alerts say what it was, once it did harm",
     "a job elsewhere is attached to from the dialog, by its address and its file",
     "nothing is thrown in the page",
 )

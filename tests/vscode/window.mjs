@@ -140,6 +140,13 @@ const loop = {
     await window.picture("boundary");
   },
 
+  async "and the Breakpoints view says so, too"(window) {
+    await window.unfold("Breakpoints");
+    await window.page.locator(".debug-breakpoints .monaco-list-row", { hasText: "seed_tensorflow.py" }).hover();
+    await window.page.locator(".workbench-hover", { hasText: /boundary: the nodes that this line builds/ }).waitFor();
+    await window.fold("Breakpoints");
+  },
+
   async "step back walks the graph's record, iteration by iteration"(window) {
     await window.stepBack();
     await window.says("Graph replay");
@@ -218,6 +225,15 @@ const numbers = {
     await window.page.locator(".zone-widget.exception-widget, .exception-widget", { hasText: /Inf|inf/ }).waitFor();
     await window.frame(`in_forward nan_stops.py ${line("nan_stops.py", "forward")}:1`, 1);
     await window.picture("nan");
+  },
+
+  async "and Alerts say what it was, once it did harm"(window) {
+    await window.focusView("Alerts");
+    const alerts = await window.view("alerts");
+    await alerts.getByText("No alerts yet").waitFor();
+    await window.page.locator(".codicon-debug-continue").first().click();
+    await alerts.getByRole("row", { name: /log \(nan_stops\.py:14\) made Inf/ }).waitFor();
+    const filter = window.page.locator(".debug-breakpoints .monaco-list-row", { hasText: "NaN and Inf" });
     await filter.locator("input[type=checkbox], .monaco-custom-toggle").first().click();
     await window.end();
   },

@@ -50,7 +50,7 @@ export function AlertsView({ of }: { of: Observed }): JSX.Element {
     <div class="view">
       <Notices of={of} error={alerts.error} />
       {alerts.all.length === 0 ? (
-        <Empty of={of} what="No alerts: nothing became NaN, nothing was traced again, and nothing keeps the model from learning." />
+        <Empty of={of} what="No alerts yet. They say where a NaN or Inf that did harm comes from, what was traced or compiled again, and what keeps the model from learning." />
       ) : (
         <>
           <div class="bar" role="group" aria-label="Kinds of alerts">
