@@ -124,6 +124,16 @@ if sys.modules.get("graphdebug.runtime.boot"):
 """
 
 
+def test_a_chain_that_is_too_long_to_be_looked_at_does_no_harm(tier: dict[str, str]) -> None:
+    """Torch lets go of Nodes that Python has seen one within the other, until the stack ends."""
+    path = program("torch_deep.py")
+    alone = subprocess.run([sys.executable, path, "60000"], capture_output=True, text=True)
+    found = Observation(path, "60000", env=tier)
+    assert (found.returncode, found.stdout, found.stderr) == (0, alone.stdout, "")
+    assert not found.of(AlertEvent)
+    assert [event.graph for event in found.of(StepEvent)] == [None, None]
+
+
 # -- how it is come by
 
 TRAINS = """

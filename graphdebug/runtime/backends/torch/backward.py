@@ -19,7 +19,7 @@ from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.pending import Pending
 from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
 from graphdebug.runtime.backends.torch.records import Executed, NodeFacts, Pass, executed, infos
-from graphdebug.runtime.backends.torch.trail import NODES, OFF, VALUES, Trail, clock
+from graphdebug.runtime.backends.torch.trail import NODES, NODES_LIMIT, OFF, VALUES, Trail, clock
 from graphdebug.runtime.backends.torch.trail import sequence as now
 from graphdebug.runtime.backends.torch.values import read
 from graphdebug.runtime.frames import source_at
@@ -99,7 +99,11 @@ class _Run:
 
     def _follow(self, outputs: Any, inputs: Any, clean: bool) -> None:
         trail = self._trail
-        nodes, signature = _walk(outputs, trail.base)
+        deep = now() - trail.base > NODES_LIMIT
+        nodes, signature = ((), ()) if deep else _walk(outputs, trail.base)
+        if deep or len(nodes) > NODES_LIMIT:
+            trail.partial = True
+            return
         asked = tuple(_marks(inputs, nodes))
         key = (self._called, signature, bool(self._differentiated), asked)
         event = trail.at.follow(key)
@@ -261,7 +265,7 @@ def _walk(outputs: Any, base: int) -> tuple[Sequence[Any], tuple[int, ...]]:
     """The nodes that the engine can reach, and what tells this graph from others.
 
     That is the order in which they are found and the operations that made them; what the operations
-    were is known already.
+    were is known already. Of a graph that is too large, a part.
     """
     if quickly is not None and (found := quickly(outputs, base)) is not None:
         return found
@@ -279,6 +283,8 @@ def _walk(outputs: Any, base: int) -> tuple[Sequence[Any], tuple[int, ...]]:
             if following is not None and following not in seen:
                 seen.add(following)
                 nodes.append(following)
+        if len(nodes) > NODES_LIMIT:
+            break
     return nodes, tuple(signature)
 
 

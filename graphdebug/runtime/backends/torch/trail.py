@@ -55,6 +55,10 @@ LEVELS = {"off": OFF, "steps": STEPS, "nodes": NODES, "values": VALUES}
 EVENTS_LIMIT = 50_000
 """Events remembered to recognise later steps by; what is beyond is forgotten and observed anew."""
 
+NODES_LIMIT = 16_384
+"""Autograd Nodes of a step that are looked at. Those that Python has seen, torch lets go of one within the
+other, which takes 200 bytes of the stack for each: a longer chain would end the process."""
+
 STEP_LIMIT = 100_000
 """Events of one step; the nodes of a longer one are not recorded."""
 
@@ -237,6 +241,9 @@ class Trail:
         name: str = "",
     ) -> bool:
         """Add an operation that the expected one isn't; whether there was room."""
+        if self.at.depth >= STEP_LIMIT or seqs[0] - self.base > NODES_LIMIT:
+            self.partial = True
+            return False
         given = (args, tuple(kwargs.values())) if kwargs else (args,)
         inputs, outputs = infos(given), infos(result)
         name = name or naming.name(func)
@@ -246,9 +253,6 @@ class Trail:
         key = (func, name, code, lasti, seq_from, seq_to, inputs, outputs)
         found = self.at.follow(key)
         if found is None:
-            if self.at.depth >= STEP_LIMIT:
-                self.partial = True
-                return False
             found = op = Op(self.at)
             op.func, op.name = func, name
             op.op_type = COMPILED if func is COMPILED else naming.op_type(name)
@@ -330,7 +334,7 @@ class Trail:
         self._started = now
         begin, self.base = self.base, sequence() if base is None else base
         self.stops.past.add(begin, self.base, self.at)
-        if self._grown > EVENTS_LIMIT:
+        if self._grown > EVENTS_LIMIT + self.at.depth:
             self.root, self._grown = Event(None), 0
         self.at, self.values = self.root, []
         self.pending = self.place = self.loop = self.loss = None
