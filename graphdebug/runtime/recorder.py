@@ -113,6 +113,7 @@ class Recorder:
         """Somebody listens who knows none: describe each graph again before its next step."""
         with self._lock:
             self._graphs.clear()
+            self._run = None
 
     def step(
         self,

@@ -178,42 +178,6 @@ export class Lab {
     await this.command("debugger:continue");
   }
 
-  async prompt(number) {
-    return this.cell(number).locator(".jp-InputPrompt").innerText();
-  }
-
-  /** Whether the cell that was started is over. */
-  async over() {
-    const now = await this.prompt(this.running.number);
-    return /\d/.test(now) && now !== this.running.prompt;
-  }
-
-  /** Drag the sidebar's edge to the left. */
-  async widen(pixels) {
-    const { x, y, height } = await this.sidebar.boundingBox();
-    const { mouse } = this.page;
-    await mouse.move(x - 2, y + height / 2);
-    await mouse.down();
-    await mouse.move(x - 2 - pixels, y + height / 2, { steps: 4 });
-    await mouse.up();
-    await this.until(async () => (await this.sidebar.boundingBox()).width > 300, "a wider sidebar");
-  }
-
-  /** Show the sidebar; JupyterLab's debugger opens its own when it is turned on. */
-  async show() {
-    if (!(await this.sidebar.isVisible())) {
-      await this.page.locator('.jp-SideBar.jp-mod-right .lm-TabBar-tab[title^="graphdebug"]').click();
-    }
-    await this.sidebar.waitFor();
-  }
-
-  /** What the sidebar says of that many breakpoints. */
-  async messages(count) {
-    const rows = this.sidebar.locator(".graphdebug-breakpoints li");
-    await rows.nth(count - 1).waitFor();
-    return rows.allInnerTexts();
-  }
-
   /** Run a cell to its end. */
   async run(number) {
     await this.start(number);
@@ -332,7 +296,30 @@ export class Lab {
     });
   }
 
-  async picture(path) {
+  /** Choose a setting of ours in the settings editor; what the kernel in front then records. */
+  async set(name, value) {
+    const kernel = await this.page.evaluate(() => window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.id);
+    this.observed = kernel ?? this.observed;
+    await this.command("settingeditor:open", { query: "graphdebug" });
+    const choice = this.page.locator(`#jp-SettingsEditor select[id$="_${name}"], .jp-SettingsPanel select[id$="_${name}"]`).first();
+    await choice.selectOption({ label: value });
+    const recorded = () => this.page.evaluate(async (id) => {
+      const answer = await fetch(`/graphdebug/kernels/${id}/state`);
+      return (await answer.json()).capture;
+    }, this.observed);
+    await this.until(async () => (await recorded()) === value, `${name} to be ${value}`, recorded);
+    return recorded();
+  }
+
+  /** A picture in the light theme, and one in the dark. */
+  async pictures(path) {
     await this.page.screenshot({ path });
+    const light = await this.background();
+    await this.command("apputils:change-theme", { theme: "JupyterLab Dark" });
+    const dark = await this.background(light);
+    await this.page.locator("#jupyterlab-splash").waitFor({ state: "detached" });
+    await this.page.screenshot({ path: path.replace(".png", "-dark.png") });
+    await this.command("apputils:change-theme", { theme: "JupyterLab Light" });
+    await this.background(dark);
   }
 }

@@ -17,7 +17,8 @@ try {
     const says = cell < 6;
     for (let stop = await lab.stopOrEnd(says); stop; stop = await lab.stopOrEnd(says)) {
       (seen.stops[cell] ??= []).push({ ...stop, steps: await lab.steps() });
-      if (cell === 3 && picture) await lab.picture(picture);
+      if (picture && cell === 3) await lab.pictures(picture);
+      if (picture && seen.stops[6]?.length === 5) await lab.pictures(picture.replace(".png", "-eager.png"));
       if (cell === 6 && seen.stops[6].length === 10) seen.tensor = await lab.tensor("second_counter");
       await lab.goOn();
     }
@@ -52,6 +53,8 @@ try {
   await lab.stepsAre(0);
   for (const cell of [0, 1, 2]) await lab.run(cell);
   await lab.stepsAre(6);
+  seen.set = [await lab.set("capture", "steps"), await lab.set("capture", "nodes")];
+  await lab.openNotebook("mlp.ipynb");
   seen.light = await lab.background();
   await lab.command("apputils:change-theme", { theme: "JupyterLab Dark" });
   seen.dark = await lab.background(seen.light);

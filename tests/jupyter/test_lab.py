@@ -108,6 +108,7 @@ def test_training_streams_to_the_sidebar_while_the_cell_runs(seen: dict[str, Any
     assert 6 < first < second < third
     assert seen["busy"] == "busy"
     assert seen["unrecorded"] == 0
+    assert seen["set"] == ["steps", "nodes"], "the settings editor says what is recorded"
 
 
 def test_it_follows_the_theme_and_asks_nothing_of_the_world(seen: dict[str, Any]) -> None:

@@ -212,6 +212,15 @@ class Events(_Socket):
         """The body of the first one of that kind, come or to come."""
         return self.wait(lambda item: item["event"] == event, event, since)["body"]
 
+    def step_after(self, index: int) -> Json:
+        """The first step that was told of beyond that one, told or to be told."""
+        found = self.wait(
+            lambda item: item["event"] == "graphdebugStep"
+            and item["body"]["step"]["index"] > index,
+            f"a step after {index}",
+        )  # fmt: skip
+        return found["body"]["step"]
+
 
 class Kernel:
     """One of a server's, over the websocket that JupyterLab uses, too."""
@@ -236,10 +245,25 @@ class Kernel:
 
     def steps(self, count: int) -> list[Json]:
         """All steps, of which there are so many once what was sent has come."""
-        wait_until(lambda: self.get("steps?begin=0&end=0")["total"] >= count, f"{count} steps")
+        wait_until(
+            lambda: self.get("steps?begin=0&end=0")["total"] >= count, f"{count} steps", WAIT
+        )
         found: list[Json] = self.get("steps")["steps"]
         assert len(found) == count, found
         return found
+
+    def steps_end(self, losses: list[float]) -> None:
+        """Wait until the last steps are those that had these losses."""
+
+        def came() -> bool:
+            last = self.get("steps")["steps"][-len(losses) :]
+            found = [step.get("loss") for step in last]
+            return all(
+                one is not None and abs(one - other) < 1e-6
+                for one, other in zip(found, losses, strict=True)
+            )
+
+        wait_until(came, f"steps with the losses {losses}", WAIT)
 
     def begin(self, code: str) -> str:
         """Start a cell; names it."""

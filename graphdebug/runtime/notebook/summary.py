@@ -7,6 +7,7 @@ from html import escape
 
 from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.model import Alert, Node, Step, Tensor
+from graphdebug.runtime.recorder import StepRun
 
 STEPS_SHOWN = 20
 NODES_SHOWN = 200
@@ -25,6 +26,7 @@ class Summary:
 
     def __init__(self) -> None:
         self._graphs: dict[int, tuple[Node, ...]] = {}
+        self._runs: list[StepRun] = []
         self._steps: list[tuple[Step, int | None]] = []
         self._alerts: list[Alert] = []
 
@@ -33,13 +35,15 @@ class Summary:
         if isinstance(event, messages.GraphEvent):
             known = () if event.first else self._graphs.get(event.graph, ())
             self._graphs[event.graph] = known + event.nodes
-        elif isinstance(event, messages.StepEvent):
-            self._steps.append((event.step, event.graph))
+        elif isinstance(event, StepRun):
+            self._runs.append(event)
         elif isinstance(event, messages.AlertEvent):
             self._alerts.append(event.alert)
 
     def bundle(self) -> dict[str, str]:
-        """As a display's data, by MIME type."""
+        """As a display's data, by MIME type; nothing is added any more."""
+        told = [event for run in self._runs for event in run().each()]
+        self._steps = [(event.step, event.graph) for event in told]
         return {"text/html": self.html(), "text/plain": self.text()}
 
     def text(self) -> str:

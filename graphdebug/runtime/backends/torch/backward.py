@@ -15,6 +15,7 @@ from graphdebug.runtime.backends.torch import finite, modes
 from graphdebug.runtime.backends.torch.backward_stops import StoppingPass
 from graphdebug.runtime.backends.torch.gradient_watch import GradientWatch, feeds, risky
 from graphdebug.runtime.backends.torch.gradients import Gradients
+from graphdebug.runtime.backends.torch.interrupts import notice
 from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.pending import Pending
 from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
@@ -45,7 +46,11 @@ def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Call
             end(run, None, True)
             unmark(error)
             raise
-        end(run, result)
+        try:
+            end(run, result)
+        except BaseException as error:  # also before it has begun
+            notice(backend.here(), error)
+            raise
         return result
 
     return _engine_run_backward
@@ -60,7 +65,7 @@ def _begin(backend: TorchBackend, outputs: Any, args: Any, kwargs: Any) -> _Run 
         if not executed(outputs[0] if alone else list(outputs)):
             return None
         return _Run(trail, outputs, args, kwargs)
-    except Exception as error:
+    except BaseException as error:
         backend.fail("a backward pass", error)
         return None
 
@@ -130,7 +135,7 @@ class _Run:
         """The engine is done."""
         trail = self._trail
         try:
-            trail.in_backward -= 1
+            trail.in_backward = max(0, trail.in_backward - 1)
             if self._stops is not None:
                 self._stops.end()
             if self._put_on:
@@ -149,7 +154,7 @@ class _Run:
                 trail.watches.after(sys._getframe(1), "the backward pass", [])
             if not trail.in_backward and not trail.standing:
                 trail.stops.over(failed)
-        except Exception as error:
+        except BaseException as error:
             trail.backend.fail("a backward pass", error)
 
     def _closes(self) -> None:
@@ -216,7 +221,7 @@ class _Watch:
                     self.values.append((read(gradients), ()))
                     entry.append(len(self.values) - 1)
                 entry[4] = clock()
-            except Exception as error:
+            except BaseException as error:
                 trail.backend.fail("a backward node", error)
 
         def after(outputs: Any, gradients: Any) -> None:
@@ -229,7 +234,7 @@ class _Watch:
                 if self.values is not None:
                     place = entry[9]
                     self.values[place] = (self.values[place][0], read(outputs))
-            except Exception as error:
+            except BaseException as error:
                 trail.backend.fail("a backward node", error)
 
         return before, after

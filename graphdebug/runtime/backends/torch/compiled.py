@@ -86,7 +86,7 @@ class CompiledCalls:
                 self._backend.dynamo_graphs.follow(aside.ran)
             if not aside.out:
                 self._step_out(trail, aside)
-        except Exception as error:
+        except BaseException as error:
             self._backend.fail("a compiled call", error)
         return callback
 
@@ -105,7 +105,7 @@ class CompiledCalls:
                 self._over(trail, aside)
                 if trail.watches is not None:
                     trail.watches.after(frame, f"{aside.name}, which is compiled", [])
-        except Exception as error:
+        except BaseException as error:
             self._backend.fail("a compiled call", error)
 
     def _step_out(self, trail: Trail, aside: Aside) -> None:

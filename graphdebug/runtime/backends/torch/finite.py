@@ -72,9 +72,9 @@ def all_finite(tensors: Sequence[Any]) -> bool:
             return answer
     with _C.DisableTorchFunction():
         grad = _grad()
-        if grad:
-            _set_grad(False)
-        try:
+        try:  # an interrupt may come as soon as it is off
+            if grad:
+                _set_grad(False)
             for tensor in tensors:
                 if asked(tensor):
                     half = tensor.dtype is torch.float16  # its sum overflows soon
@@ -93,8 +93,8 @@ def extremes(tensor: Any) -> tuple[float, float]:
     """The smallest and the largest element, both NaN where one is; of a complex one, of its parts."""
     with _C.DisableTorchFunction():
         grad = _grad()
-        _set_grad(False)
         try:
+            _set_grad(False)
             numbers = tensor.detach()
             if numbers.is_complex():
                 numbers = torch.view_as_real(numbers.resolve_conj())

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.overrides import handle_torch_function
 from torch.utils._device import DeviceContext
 
 if TYPE_CHECKING:
@@ -36,9 +37,29 @@ def put_under(mode: Any) -> None:
         _push(other)
 
 
+def is_twice(trail: Trail) -> bool:
+    """Whether the mode of a trail that does nothing just now is on more than once."""
+    busy = trail.in_backward or trail.updating or trail.standing or trail.aside is not None
+    return not busy and sum(_at(place) is trail.mode for place in range(_length())) > 1
+
+
+def is_lost(trail: Trail) -> bool:
+    """Whether the mode isn't on where it should be, asked where it handles no call."""
+    busy = trail.in_backward or trail.updating or trail.standing or trail.aside is not None
+    return trail.on and not busy and not is_on(trail.mode) and not handles()
+
+
 def is_on(mode: Any) -> bool:
     """Whether it is on this thread's stack; it isn't while it handles a call."""
     return any(_at(place) is mode for place in range(_length()))
+
+
+def handles() -> bool:
+    """Whether a mode handles a call of a Python function: torch then puts it back on the stack."""
+    code, frame = handle_torch_function.__code__, sys._getframe(1)
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame is not None
 
 
 def take_off(mode: Any) -> bool:

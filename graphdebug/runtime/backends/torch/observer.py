@@ -22,6 +22,7 @@ from graphdebug.runtime.backends.torch.dynamo_graphs import DynamoGraphs
 from graphdebug.runtime.backends.torch.eager_functions import EagerFunctions
 from graphdebug.runtime.backends.torch.forward import ForwardMode
 from graphdebug.runtime.backends.torch.gradient_watch import noting_scales
+from graphdebug.runtime.backends.torch.interrupts import begin_anew, is_torn, notice
 from graphdebug.runtime.backends.torch.native import Tiers
 from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init
 from graphdebug.runtime.backends.torch.past import NOTHING_YET, past_of
@@ -94,7 +95,7 @@ class TorchBackend(Backend):
         self._local = threading.local()
         self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
         self._patches = Patches()
-        self._presence = Presence(self, self._thread_trail)
+        self._presence = Presence(self, self.here)
         self.tiers = Tiers(lambda: runtime.tell_state(self))
         self.boundary = Boundary(self)
         self.eager_functions = EagerFunctions(self)
@@ -186,8 +187,12 @@ class TorchBackend(Backend):
             thread.trail.finish()
 
     def cell(self, over: bool) -> None:
-        if (thread := getattr(self._local, "thread", None)) is not None:
-            thread.trail.cell(over)
+        if (here := self.here()) is None:
+            return
+        if modes.is_lost(here):
+            begin_anew(here)
+        if (trail := self.trail()) is not None:
+            trail.cell(over)
 
     def _part(
         self,
@@ -204,7 +209,7 @@ class TorchBackend(Backend):
 
     # -- what the hooks use
 
-    def _thread_trail(self) -> Trail | None:
+    def here(self) -> Trail | None:
         """The calling thread's, as it is."""
         thread = getattr(self._local, "thread", None)
         return thread.trail if thread is not None else None
@@ -220,6 +225,8 @@ class TorchBackend(Backend):
             thread.trail.updates = OptimizerSteps(thread.trail)
             self._trails.add(thread.trail)
         trail: Trail = thread.trail
+        if is_torn(trail):
+            begin_anew(trail)
         if trail.standing:
             return None
         if trail.level == OFF and trail.wanted != OFF:
@@ -244,8 +251,11 @@ class TorchBackend(Backend):
             if self._installed:
                 self.runtime.tell_state(self)
 
-    def fail(self, what: str, error: Exception) -> None:
-        """An error of ours: take the hooks out, and say so once."""
+    def fail(self, what: str, error: BaseException) -> None:
+        """An error of ours: take the hooks out, and say so once. What isn't ours is raised again."""
+        if not isinstance(error, Exception):
+            notice(self.here(), error)
+            raise error
         self.runtime.give_up(self, what, error)
 
     # -- what the debugger asks

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.backends.torch.interrupts import begin_anew
 from graphdebug.runtime.backends.torch.learning import line_of
 from graphdebug.runtime.backends.torch.positions import position
 from graphdebug.runtime.backends.torch.records import Update
@@ -34,22 +35,39 @@ _VARYING = ("lr", "initial_lr", "params")
 """Settings that change from step to step without changing what is done."""
 
 
+_Frame = tuple[int, CodeType]
+"""A frame without a reference to it, which would keep what the program has in it."""
+
+
 class OptimizerSteps:
     """The optimizer steps under way in one thread, outermost first."""
 
     def __init__(self, trail: Trail) -> None:
         self._trail = trail
-        self._depths: list[int] = []
+        self._open: list[_Frame] = []
+        """What runs them: one that raised doesn't tell that it is over."""
         self._update: Update | None = None
         self._quiet = False
 
+    def forget(self) -> None:
+        """None is under way."""
+        self._open.clear()
+        self._update, self._quiet = None, False
+
+    @property
+    def raised(self) -> bool:
+        """Whether the outermost one is over without having told."""
+        return bool(self._open) and self._open[0] not in _stack(sys._getframe(1))
+
+    def raised_in(self, frame: FrameType) -> bool:
+        """Whether one did, and ``frame``, in which another one begins, has its place in memory."""
+        return bool(self._open) and _named(frame) in self._open
+
     def begin(self, optimizer: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
         """A step begins, in ``frame``."""
-        trail, depth = self._trail, _depth(frame)
-        while self._depths and self._depths[-1] >= depth:
-            self._depths.pop()  # it raised, and so never ended
-        self._depths.append(depth)
-        trail.updating = len(self._depths)
+        trail, running = self._trail, set(_stack(frame))
+        self._open = [step for step in self._open if step in running] + [_named(frame)]
+        trail.updating = len(self._open)
         if trail.updating > 1 or trail.level < NODES:
             return
         mode = trail.mode
@@ -70,10 +88,10 @@ class OptimizerSteps:
     def end(self, optimizer: Any, frame: FrameType) -> None:
         """A step ends, in ``frame``: the program's step with it."""
         trail = self._trail
-        if not self._depths:
+        if not self._open:
             return
-        self._depths.pop()
-        trail.updating = len(self._depths)
+        self._open.pop()
+        trail.updating = len(self._open)
         if trail.updating:
             return
         update, self._update = self._update, None
@@ -124,11 +142,14 @@ def _setting(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float, str, type(None))) else id(value)
 
 
-def _depth(frame: FrameType | None) -> int:
-    depth = 0
+def _named(frame: FrameType) -> _Frame:
+    return id(frame), frame.f_code
+
+
+def _stack(frame: FrameType | None) -> Iterator[_Frame]:
     while frame is not None:
-        depth, frame = depth + 1, frame.f_back
-    return depth
+        yield _named(frame)
+        frame = frame.f_back
 
 
 def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[..., None]]:
@@ -145,12 +166,15 @@ def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[...
 
 def _begin(backend: TorchBackend, optimizer: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
     try:
+        here = backend.here()
+        if here is not None and (here.updates.raised_in(frame) or modes.is_lost(here)):
+            begin_anew(here)
         trail = backend.trail()
         if trail is not None and trail.level != OFF:
             if trail.watches is not None:
                 trail.watches.before(frame)
             trail.updates.begin(optimizer, args, kwargs, frame)
-    except Exception as error:
+    except BaseException as error:
         backend.fail("an optimizer step", error)
 
 
@@ -164,7 +188,7 @@ def _end(backend: TorchBackend, optimizer: Any, frame: FrameType) -> None:
             if trail.watches is not None:
                 name = f"{type(optimizer).__name__}.step"
                 trail.watches.after(frame, name, uncounted(optimizer))
-    except Exception as error:
+    except BaseException as error:
         backend.fail("an optimizer step", error)
 
 
@@ -183,7 +207,7 @@ def observed_init(original: Callable[..., None], backend: TorchBackend) -> Calla
             trail = backend.trail()
             if trail is not None:
                 trail.learning.made(self, line_of(sys._getframe(1)))
-        except Exception as error:
+        except BaseException as error:
             backend.fail("an optimizer", error)
 
     return init

@@ -17,6 +17,7 @@ from torch.optim.optimizer import (
 from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.torch import modes
 from graphdebug.runtime.backends.torch.compiled import Visible
+from graphdebug.runtime.backends.torch.interrupts import noticed
 from graphdebug.runtime.backends.torch.optimizers import step_hooks
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
 from graphdebug.runtime.backends.torch.scripted import ScriptCalls
@@ -119,20 +120,21 @@ class Presence:
                 trail.learning.zeroed = True
             if trail is None or not set_to_none or not modes.take_off(trail.mode):
                 return original(self_, set_to_none)
-            try:
-                return original(self_, set_to_none)
-            finally:
-                modes.put_on(trail.mode)
+            with noticed(trail):
+                try:
+                    return original(self_, set_to_none)
+                finally:
+                    modes.put_on(trail.mode)
 
         return zero_grad
 
     @contextmanager
     def _without_mode(self) -> Iterator[None]:
-        trail = self._trail()
-        mode = trail.mode if trail is not None else None
-        taken_off = mode is not None and modes.take_off(mode)
-        try:
-            yield
-        finally:
-            if taken_off:
-                modes.put_on(mode)
+        trail, taken_off = self._trail(), False
+        with noticed(trail):
+            taken_off = trail is not None and modes.take_off(trail.mode)
+            try:
+                yield
+            finally:
+                if taken_off and trail is not None:
+                    modes.put_on(trail.mode)

@@ -109,7 +109,7 @@ class ScriptCalls:
                 clock(),
                 modes.take_out(trail.mode),
             )
-        except Exception as error:
+        except BaseException as error:
             self._backend.fail("the call of a graph", error)
             return None
 
@@ -118,18 +118,17 @@ class ScriptCalls:
             return
         try:
             self._local.within = False
+            here = self._backend.here()
+            if call.taken_out and here is not None and here.on and not modes.is_on(here.mode):
+                modes.put_on(here.mode)
             trail = self._backend.trail()
-            if trail is None:
-                return
-            if call.taken_out and trail.on:
-                modes.put_on(trail.mode)
-            if failed:
+            if trail is None or failed:
                 return
             add_call(trail, call.name, call.seq, call.start, call.caller)
             duration = clock() - call.start
             frame = user_frame(call.caller)
             self._backend.boundary.over(call.construct, call.name, frame, [call.graph], duration)
-        except Exception as error:
+        except BaseException as error:
             self._backend.fail("the call of a graph", error)
 
     def _graph(self, construct: str, called: Any) -> Graph:

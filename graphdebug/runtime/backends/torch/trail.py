@@ -146,6 +146,8 @@ class Trail:
         self.stops = BackwardStops(self)
         self.forward_stops = ForwardStops(self)
         self.names_stop = bool(backend.runtime.node_breakpoints)
+        self.interrupted = False
+        """Whether something was raised in the middle of what we did here: it may be done by half."""
         self.standing = False
         """Whether the thread stands at a stop of ours: what runs then, the user evaluates."""
         self.steps = self._rested = 0
