@@ -113,6 +113,12 @@ class Observation(Follower):
 
     async def run(self, command: list[str], listening: Listening | None) -> int:
         """Run to the program's end; its return code."""
+        try:
+            return await self._run(command, await self._open(listening), listening)
+        finally:
+            await self._job.close()
+
+    async def _open(self, listening: Listening | None) -> RunningSession:
         session = RunningSession(
             "", "", os.getpid(), "run", self._program, os.getcwd(), time.time()
         )
@@ -126,10 +132,7 @@ class Observation(Follower):
             if listening is not None:
                 raise CommandError(*listening.explained(error)) from None
             complain(f"language servers can't find this program: {error}")
-        try:
-            return await self._run(command, session, listening)
-        finally:
-            await self._job.close()
+        return session
 
     async def _run(
         self, command: list[str], session: RunningSession, listening: Listening | None

@@ -12,13 +12,12 @@ import subprocess
 import psutil
 import pytest
 from support.dap import Start
-from support.jobs import GRAPHDEBUG, command, job, listed
+from support.jobs import GRAPHDEBUG, command, job, listed, published
 from support.markers import line, program
 from support.processes import Run, wait_until
 from support.terminal import terminal
 
 from graphdebug.transport.framing import encode
-from graphdebug.transport.registry import running
 
 PLAIN = program("attached_plain.py")
 TURN = line(PLAIN, "turn")
@@ -47,7 +46,7 @@ def test_a_program_makes_itself_attachable_and_waits(run: Run, start: Start) -> 
     process.stdin.flush()
     assert process.stdout.readline() == "told to stop True\n"
     assert process.wait(20) == 0
-    wait_until(lambda: running() == [], "the hub to end with the program", 10)
+    wait_until(lambda: published() == [], "the hub to end with the program", 10)
 
 
 def test_a_program_that_is_run_waits_and_is_paused_and_watched(start: Start) -> None:
@@ -93,7 +92,7 @@ def test_a_process_that_was_not_prepared_is_joined_by_its_number(run: Run, start
     process.stdin.flush()
     assert process.stdout.readline() == "told to stop True\n"
     assert process.wait(20) == 0
-    wait_until(lambda: running() == [], "the hub to end with the program", 10)
+    wait_until(lambda: published() == [], "the hub to end with the program", 10)
 
 
 def test_what_cant_be_attached_to_says_why_and_what_helps() -> None:
@@ -139,6 +138,12 @@ def test_keys_of_a_terminal_pause_the_job_and_let_it_go_on() -> None:
         running_job.tell()
         assert running_job.read() == "told to stop True"
         assert running_job.process.wait(20) == 0
+
+
+def test_a_token_that_could_be_guessed_is_refused() -> None:
+    done = command("run", "--listen", PLAIN, env={**os.environ, "GRAPHDEBUG_TOKEN": "secret"})
+    assert done.returncode == 1 and "is too short" in done.stderr and "secret" not in done.stderr
+    assert "openssl rand" in done.stderr and len(done.stderr.splitlines()) == 2
 
 
 def test_without_a_name_the_jobs_are_offered() -> None:

@@ -10,14 +10,13 @@ from typing import Any
 import psutil
 import pytest
 from support.dap import Start
-from support.jobs import Job, command, debugging, job, listed, undisturbed
+from support.jobs import Job, command, debugging, job, listed, published, undisturbed
 from support.markers import line, program
 from support.observers import observing
 from support.processes import wait_until
 from support.sandbox import Sandbox
 
 from graphdebug.protocol.hub import JOB
-from graphdebug.transport.registry import running
 
 pytestmark = pytest.mark.frameworks
 
@@ -104,7 +103,7 @@ def test_it_runs_on_with_the_same_result_and_can_be_attached_to_again(
         assert training.stands()["round"] == 8
         assert training.read() == expected
         child.wait(10)
-    assert running() == [], "who looks next removes what a killed hub left"
+    assert published() == [], "who looks next removes what a killed hub left"
 
 
 def adapter_of(training: Job) -> int:

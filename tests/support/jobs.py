@@ -155,11 +155,21 @@ def command(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
+def published() -> list[RunningSession]:
+    """The sessions of this test; others may run beside it."""
+    return [session for session in running() if _ours(session.endpoint)]
+
+
 def listed() -> list[dict[str, Any]]:
-    """What ``graphdebug ps`` lists."""
+    """What ``graphdebug ps`` lists of them."""
     done = command("ps", "--json")
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    jobs = [json.loads(line) for line in done.stdout.splitlines()]
+    return [job for job in jobs if _ours(job["endpoint"])]
+
+
+def _ours(endpoint: str) -> bool:
+    return endpoint.startswith(f"unix:{os.environ['XDG_RUNTIME_DIR']}/")
 
 
 def undisturbed(program: Path | str, *arguments: str, lines: int = 0) -> str:
