@@ -64,8 +64,8 @@ def test_a_job_behind_ssh_is_debugged_and_the_tunnel_goes_with_the_client(
     server: int, start: Start
 ) -> None:
     host = f"ssh://{getpass.getuser()}@127.0.0.1:{server}"
-    none = command("attach", f"{host}/")
-    assert none.returncode == 1 and "there is no job of yours on 127.0.0.1" in none.stderr
+    none = command("attach", f"{host}/1")  # others of this user's may run here
+    assert none.returncode == 1 and "there is no job 1 of yours on 127.0.0.1" in none.stderr
     with job("--listen", PLAIN) as there:
         assert there.read() == "ready"
         session = start("attach", options=[f"{host}/{there.pid}"], timeout=60)
