@@ -37,7 +37,11 @@ def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Call
 
     @functools.wraps(original)
     def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
-        run = begin(backend, t_outputs, args, kwargs)
+        try:
+            run = begin(backend, t_outputs, args, kwargs)
+        except BaseException as error:  # also once it is over
+            notice(backend.here(), error)
+            raise
         if run is None:
             return original(t_outputs, *args, **kwargs)
         try:

@@ -472,7 +472,7 @@ PyObject* torch_function(PyObject*, PyObject* const* given, Py_ssize_t count) {
     if (done) {
       watched(trail, *check, op, args, kwargs, result, caller);
       Py_DECREF(op);
-    } else {
+    } else if (PyErr_Occurred() == nullptr || PyErr_ExceptionMatches(PyExc_Exception)) {
       PyErr_Clear();
       PyObject* seq = PyLong_FromUnsignedLongLong(before);
       PyObject* took = PyLong_FromLongLong(ns);
@@ -481,8 +481,14 @@ PyObject* torch_function(PyObject*, PyObject* const* given, Py_ssize_t count) {
       Py_XDECREF(seq);
       Py_XDECREF(took);
     }
-    PyErr_Clear();  // it is caught in Python; what remains is none of the program's
     if (called != func) Py_XDECREF(called);
+  }
+  if (PyErr_Occurred() != nullptr) {
+    if (PyErr_ExceptionMatches(PyExc_Exception)) {
+      PyErr_Clear();  // it is caught in Python; what remains is none of the program's
+    } else {
+      Py_CLEAR(result);  // an interrupt is the program's
+    }
   }
   Py_DECREF(trail);
   return result;
