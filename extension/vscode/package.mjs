@@ -62,7 +62,7 @@ for (const path of ["package.json", ...files]) cpSync(join(ROOT, path), join(apa
 const vsix = join(ROOT, "build", `graphdebug-${version}.vsix`);
 const documents = ["--readme-path", "extension/vscode/README.md", "--changelog-path", "extension/vscode/CHANGELOG.md"];
 // What would be searched for secrets comes from the registry, or is committed.
-const options = ["--no-dependencies", "--allow-missing-repository", "--skip-license", "--no-rewrite-relative-links"];
+const options = ["--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links"];
 const vsce = join(ROOT, "node_modules", "@vscode", "vsce", "vsce");
 execFileSync(process.execPath, [vsce, "package", ...options, "--allow-package-all-secrets", ...documents, "--out", vsix], {
   cwd: apart,

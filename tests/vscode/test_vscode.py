@@ -130,7 +130,7 @@ def test_the_vsix_holds_what_it_takes_and_nothing_else(vsix: Path) -> None:
         readme = opened.read("extension/readme.md").decode()
     built = "build/vscode/"
     python = f"{built}python/"
-    assert {"package.json", f"{built}extension.js", f"{built}page/page.js"} <= names
+    assert {"package.json", "LICENSE.txt", f"{built}extension.js", f"{built}page/page.js"} <= names
     assert {f"{python}entry.py", f"{python}libraries/graphdebug/docs/breakpoints.md"} <= names
     assert f"{python}debugpy/debugpy/adapter/__main__.py" in names
     assert not [name for name in names if Path(name).suffix in (".pyc", ".pdb", ".pyd", ".ts")]
