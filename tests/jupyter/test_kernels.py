@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.frameworks, pytest.mark.one_python]
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "programs" / "notebooks"
 MLP = [cell.source for cell in nbformat.read(NOTEBOOKS / "mlp.ipynb", 4).cells]
-FOREVER = MLP[3]
+FOREVER = "print('begun')\n" + MLP[3]
 INTERRUPTS = 4
 """Each may come in the middle of our hooks."""
 
@@ -69,6 +69,7 @@ def test_training_streams_and_an_interrupt_ends_only_the_cell(
     last = begun["index"]
     for _ in range(INTERRUPTS):
         cell = kernel.begin(FOREVER)
+        kernel.wait_for_output(cell)  # or the kernel would be interrupted before it
         try:
             for _ in range(3):
                 step = events.step_after(last)
@@ -76,7 +77,8 @@ def test_training_streams_and_an_interrupt_ends_only_the_cell(
                 assert step["name"] in ("SGD.step", "cell")
         finally:
             kernel.interrupt()
-        assert [output["ename"] for output in kernel.end(cell)] == ["KeyboardInterrupt"]
+        begun_with, ended_with = kernel.end(cell)
+        assert (begun_with["text"], ended_with["ename"]) == ("begun\n", "KeyboardInterrupt")
     losses = literal_eval(kernel.run(MLP[2])[0]["data"]["text/plain"])
     kernel.steps_end(losses)
     told = kernel.get("steps")["steps"][-5:]

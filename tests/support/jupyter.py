@@ -273,6 +273,10 @@ class Kernel:
         }  # fmt: skip
         return self._send("shell", "execute_request", content)
 
+    def wait_for_output(self, cell: str) -> None:
+        """Wait until a cell has printed something."""
+        self._wait(cell, "stream")
+
     def end(self, cell: str) -> list[Json]:
         """Wait until a cell is over; its outputs."""
         reply = self._wait(cell, "execute_reply")
