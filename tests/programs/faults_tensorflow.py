@@ -202,11 +202,16 @@ class Eager:
         return train(model.trainable_variables[0], lambda w: tf.reduce_mean(model(inputs)))
 
 
+sessions = []
+"""None is gone before the program ends."""
+
+
 def session(build, runs=3, **feeds):
     """Runs what ``build`` makes of a placeholder, in a graph of its own."""
     with tf.Graph().as_default():
         fetched = build(tf1.placeholder(tf.float32, [3], name="x"))
         with tf1.Session() as running:
+            sessions.append(running)
             running.run(tf1.global_variables_initializer())
             for _ in range(runs):
                 found = running.run(fetched, {"x:0": feeds.get("x", [0.0, 1.0, 2.0])})

@@ -234,12 +234,14 @@ class GraphWatch:
                 self._told.add(graph)
                 self._tell(call, kind, text, None)
             elif again and (suspect is None or not suspect.text):
-                self._suspects[graph] = _Suspect(text, (call.source, kind))
+                new = "" if graph in self._told else text  # what goes on since isn't told again
+                self._suspects[graph] = _Suspect(new, (call.source, kind))
             return
         self._suspects.pop(graph, None)
         if not trouble.root.made and trouble.root.name.startswith("ReadVariable"):
             # What made it was there before the run that was watched, and went on into the variables.
             if suspect is not None and suspect.text:
+                self._told.add(graph)
                 return self._say(suspect)
             if graph in self._told:
                 return None
