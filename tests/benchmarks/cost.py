@@ -152,41 +152,46 @@ def plot(results: Mapping[str, Mapping[str, Blocks]], path: Path) -> str:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    panels = [(key, name) for key, each in results.items() for name in each]
+    columns = max(map(len, results.values()))
     figure, axes = pyplot.subplots(
-        1, len(panels), figsize=(3.2 + 2.2 * len(panels), 6), squeeze=False, layout="constrained"
-    )
-    for axis, (key, workload) in zip(axes[0], panels, strict=True):
-        _panel(axis, FRAMEWORKS[key], workload, results[key][workload])
-    figure.savefig(path, dpi=120)
+        len(results), columns, figsize=(3 + 2.2 * columns, 4 * len(results)), squeeze=False,
+        sharey="row", layout="constrained",
+    )  # fmt: skip
+    for row, (key, each) in zip(axes, results.items(), strict=True):
+        for axis, (workload, blocks) in zip(row, each.items(), strict=False):
+            _panel(axis, FRAMEWORKS[key], workload, blocks)
+        for axis in row[len(each) :]:
+            axis.set_axis_off()
+    figure.supxlabel("CPU time of a step to the bare program's (medians, quartiles; logarithmic)")
+    figure.savefig(path, dpi=80)
     pyplot.close(figure)
     return ""
 
 
 def _panel(axis: Any, framework: Framework, workload: str, blocks: Blocks) -> None:
-    names = [item.name for item in framework.contenders[1:] if item.name in blocks]
-    values = [turns.ratios(blocks, name) for name in names]
-    middles = [statistics.median(each) for each in values]
-    quarters = [
-        statistics.quantiles(each, n=4, method="inclusive") if len(each) > 1 else each * 3
-        for each in values
-    ]
-    ours = [any(mark in name for mark in ("`", "graphdebug", "attachable")) for name in names]
-    axis.barh(
-        range(len(names)),
-        middles,
-        color=["tab:blue" if our else "tab:gray" for our in ours],
-        xerr=[
-            [middle - each[0] for middle, each in zip(middles, quarters, strict=True)],
-            [each[2] - middle for middle, each in zip(middles, quarters, strict=True)],
-        ],
-    )
+    names = [item.name for item in framework.contenders[1:]]
+    for place, name in enumerate(names):
+        found = turns.ratios(blocks, name) if name in blocks else []
+        if not found:
+            continue
+        middle = statistics.median(found)
+        low, _, high = statistics.quantiles(found * 2, n=4, method="inclusive")
+        ours = any(mark in name for mark in ("`", "graphdebug", "attachable"))
+        axis.barh(place, middle - 1, left=1, color="tab:blue" if ours else "tab:gray")
+        axis.plot((low, high), (place, place), color="black", linewidth=1)
+        axis.text(max(middle, high) * 1.05, place, f"{middle:.2f}", va="center", fontsize=7)
     axis.axvline(1, color="black", linewidth=0.8)
     axis.set_xscale("log")
-    axis.set_yticks(range(len(names)), [name.replace("`", "") for name in names], fontsize=7)
-    axis.invert_yaxis()
+    axis.set_xlim(0.8, 4 * max(map(statistics.median, _all(blocks, names))))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("")
+    axis.set_yticks(range(len(names)), [name.replace("`", "") for name in names], fontsize=8)
+    axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set_title(framework.workloads[workload], fontsize=9)
-    axis.set_xlabel("CPU time, to bare", fontsize=8)
+
+
+def _all(blocks: Blocks, names: Sequence[str]) -> list[list[float]]:
+    return [turns.ratios(blocks, name) for name in names if blocks.get(name)]
 
 
 def run(output: Path, minutes: float, rounds: int, wanted: Sequence[str]) -> str:
