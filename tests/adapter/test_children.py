@@ -42,3 +42,24 @@ def test_a_rank_is_known_before_any_other_has_joined(start: Start) -> None:
     assert session.wait_for_stop("breakpoint")["description"] == "Rank 1"
     session.cont()
     assert session.wait_for_exit() == 0
+
+
+@pytest.mark.frameworks
+def test_a_stop_without_a_breakpoint_in_its_frame_comes_there_too(start: Start) -> None:
+    session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
+    child = program("torch_mlp.py")
+    condition = "phase == 'backward' and grad_outputs[0].dim() == 2"
+    session.launch(
+        code=f"import subprocess, sys; sys.exit(subprocess.run([sys.executable, {child!r}]).returncode)",
+        breakpoints={child: [{"line": line(child, "relu"), "condition": condition}]},
+        children={"programs": "join"},
+    )
+    for _ in range(2):
+        session.wait_for_stop("breakpoint")
+        assert session.stack()[0]["name"] == "ReluBackward0"
+        assert session.place() == ("torch_mlp.py", line(child, "relu"))
+        session.cont()
+    session.set_breakpoints(child, [])
+    while session.next_stop() is not None:
+        session.cont()
+    assert session.wait_for_exit() == 0

@@ -121,15 +121,13 @@ def stop_at(frame: FrameType) -> None:
     debugger stops where a line begins or a call of ours returns, and library code between would run on.
     (``debugpy.breakpoint`` called from library code never stops under justMyCode.)
     """
-    import debugpy
-
     from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
 
     tracing.end_pauses()
     code = frame.f_code
     if _called_us(frame) and not in_notebook:
         asking = synthetic.asks(code.co_filename, code.co_name)
-        FunctionType(asking, frame.f_globals)(debugpy.breakpoint)
+        FunctionType(asking, frame.f_globals)(_breakpoint())
         return
     shown = dict(frame.f_locals)
     if code.co_name == "<module>":  # its names are global; in a notebook people look for them here
@@ -137,7 +135,7 @@ def stop_at(frame: FrameType) -> None:
     names = tuple(name for name in shown if name.isidentifier())
     showing = synthetic.shows(code.co_filename, frame.f_lineno, code.co_name, names)
     values = [shown[name] for name in names]
-    FunctionType(showing, frame.f_globals)(debugpy.breakpoint, *values)
+    FunctionType(showing, frame.f_globals)(_breakpoint(), *values)
     if in_notebook:
         _step_on_in(frame)
 
@@ -164,14 +162,43 @@ def show(path: str, line: int, function: str, shown: dict[str, Any], scope: dict
 
     Returns when the user goes on. The frame stands on those that called us.
     """
-    import debugpy
-
     from graphdebug.runtime import synthetic  # here, since each debuggee loads this module
 
     tracing.end_pauses()
     names = tuple(name for name in shown if name.isidentifier() and not keyword.iskeyword(name))
     code = synthetic.shows(path, line, function, names)
-    FunctionType(code, scope)(debugpy.breakpoint, *(shown[name] for name in names))
+    FunctionType(code, scope)(_breakpoint(), *(shown[name] for name in names))
+
+
+def _breakpoint() -> Callable[[], None]:
+    """What stops in the frame that calls it.
+
+    ``debugpy.breakpoint`` passes over debugpy's own frames, of which pydevd doesn't know in child
+    processes, where it runs as a script: it would wait there for one of them to end, which it doesn't
+    trace.
+    """
+    import debugpy
+
+    try:
+        import pydevd
+
+        runs_as_script = pydevd.PyDB.__module__ == "__main__"
+    except Exception:
+        runs_as_script = False
+    return _settrace if runs_as_script else debugpy.breakpoint
+
+
+def _settrace() -> None:
+    """``debugpy.breakpoint`` for the frame that calls."""
+    import pydevd
+
+    pydevd.settrace(
+        suspend=True,
+        trace_only_current_thread=True,
+        patch_multiprocessing=False,
+        notify_stdin=False,
+        stop_at_frame=sys._getframe(1),
+    )
 
 
 def _called_us(frame: FrameType) -> bool:
