@@ -11,7 +11,7 @@ from typing import Literal
 
 from graphdebug.protocol.model import Source
 from graphdebug.protocol.runtime import NodeStopArguments, NodeStopEvent, NodeStopReason
-from graphdebug.runtime import debugger, untraced
+from graphdebug.runtime import debugger
 
 Move = Literal["", "step", "out"]
 """What the user does at a stop: goes on, steps to the next node, or steps out to the caller."""
@@ -60,7 +60,6 @@ class NodeStops:
         with self._turn:
             if self._closed or not debugger.attached():
                 return ""
-            untraced.trace()
             number, stop, thread = next(self._numbers), _Stop(), threading.get_ident()
             event = NodeStopEvent(number, reason, frame, step, text, inside, title, hit, filter)
             self._stops[number] = stop

@@ -13,15 +13,6 @@ from typing import ParamSpec, TypeVar
 from graphdebug.runtime.debugger import tracing
 
 P = ParamSpec("P")
-
-
-def _trace() -> None:
-    """Nothing is untraced but what pauses tracing itself."""
-
-
-trace: Callable[[], None] = _trace
-"""Called by a thread that is about to stop, perhaps in work of ours that a backend keeps untraced."""
-
 R = TypeVar("R")
 
 
@@ -37,7 +28,7 @@ def untraced_thread(run: Callable[[], None], name: str) -> threading.Thread:
 def untraced(function: Callable[P, R]) -> Callable[P, R]:
     """For work of ours that makes thousands of calls, and in which nothing stops.
 
-    To pause the tracing may take as long as some hundred calls: see ``quiet`` for less.
+    To pause the tracing may take as long as some hundred calls: see ``pause_if_cheap`` for less.
     """
 
     @functools.wraps(function)

@@ -1,7 +1,7 @@
 """Work of ours that pydevd doesn't look at, where it traces by ``sys.settrace``, up to Python 3.11.
 
 There each call, traced, takes ten times as long. With ``sys.monitoring``, since 3.12, it costs nothing,
-and there is nothing to pause. Imported by ``debugger`` and ``untraced``.
+and there is nothing to pause. Imported by ``debugger``, ``untraced``, and by whoever pauses.
 """
 
 from __future__ import annotations
@@ -72,8 +72,17 @@ def resume() -> None:
         leave(state())
 
 
+def _nothing() -> None:
+    """Nothing is paused but by ``pause``."""
+
+
+end_others: Callable[[], None] = _nothing
+"""Ends the pauses that a backend made by itself in the calling thread; the backend sets it."""
+
+
 def end_pauses() -> None:
     """The calling thread is about to stop: pydevd sees it from now on, whoever paused."""
+    end_others()
     while _pauses.depth:
         resume()
 

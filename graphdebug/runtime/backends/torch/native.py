@@ -16,7 +16,6 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphdebug.runtime import untraced
 from graphdebug.runtime.backends.torch import (
     backward,
     finite,
@@ -27,6 +26,7 @@ from graphdebug.runtime.backends.torch import (
     watch,
 )
 from graphdebug.runtime.backends.torch.forward import WRITERS, ForwardMode
+from graphdebug.runtime.debugger import tracing
 from graphdebug.runtime.untraced import untraced_thread
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def use(module: ModuleType | None) -> None:
     learning.quickly = None if module is None else module.parameters
     function = ForwardMode.python if module is None else module.torch_function
     ForwardMode.__torch_function__ = function  # type: ignore[method-assign]
-    untraced.trace = _nothing if module is None else module.trace
+    tracing.end_others = _nothing if module is None else module.trace
     quiet = _as_it_is if module is None else module.untraced
     backward.begin, backward.end = quiet(backward._begin), quiet(backward._Run.end)
     optimizers.begin, optimizers.end = quiet(optimizers._begin), quiet(optimizers._end)
