@@ -13,9 +13,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+import torch_workloads
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch_workloads import CNN, MLP, Transformer
 
 STATM = Path("/proc/self/statm")
 
@@ -117,17 +117,6 @@ def chain(length):
     return step, None, None
 
 
-def classifier(model, optimizer, inputs, targets):
-    def step():
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step, model, (inputs,)
-
-
 def elsewhere():
     return None  # @elsewhere
 
@@ -139,21 +128,8 @@ def workload(name):
         return gpt()
     if name.startswith("chain-"):
         return chain(int(name[6:]))
-    if name == "W1":
-        model, inputs, targets = MLP(), torch.randn(64, 784), torch.randint(0, 10, (64,))
-    elif name == "W2":
-        model, inputs = Transformer(), torch.randint(0, 100, (8, 64))
-        targets = torch.randint(0, 100, (8, 64))
-    elif name == "W3":
-        model, inputs, targets = CNN(), torch.randn(16, 3, 32, 32), torch.randint(0, 10, (16,))
-    else:
-        model, inputs = Transformer(width=16, length=4), torch.randint(0, 100, (1, 4))
-        targets = torch.randint(0, 100, (1, 4))
-    if name in ("W2", "W4"):
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    else:
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    return classifier(model, optimizer, inputs, targets)
+    step, model, inputs = torch_workloads.workload(name)
+    return step, model, (inputs,)
 
 
 # -- the peers

@@ -71,6 +71,7 @@ class CNN(nn.Module):
 
 
 def workload(name):
+    """A step, the model, and what it gets."""
     if name == "W1":
         model, inputs, targets = MLP(), torch.randn(64, 784), torch.randint(0, 10, (64,))
     elif name == "W2":
@@ -83,6 +84,12 @@ def workload(name):
         model, inputs, targets = CNN(), torch.randn(16, 3, 32, 32), torch.randint(0, 10, (16,))
     adam = torch.optim.Adam(model.parameters(), lr=1e-3) if name in ("W2", "W4") else None
     optimizer = adam or torch.optim.SGD(model.parameters(), lr=0.01)
+
+    return classifier(model, optimizer, inputs, targets), model, inputs
+
+
+def classifier(model, optimizer, inputs, targets):
+    """A step of its training."""
 
     def step():
         optimizer.zero_grad()
@@ -98,7 +105,7 @@ def main():
     name, address, *detect = sys.argv[1:]
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    step = workload(name)
+    step, _, _ = workload(name)
     with torch.autograd.set_detect_anomaly(bool(detect)), Client(address, "AF_UNIX") as link:
         for _ in range(5):
             step()
