@@ -45,6 +45,10 @@ class Apart(Exception):
     """This rank stays with the hub of its own machine; says why, and what helps."""
 
 
+_EXPECTED = (Apart, OSError, EndpointError)
+"""Errors that say enough by themselves."""
+
+
 def several_machines(size: int) -> bool:
     """Whether not all ranks may be on this machine."""
     return launchers.number(os.environ, launchers.LOCAL_SIZE) != size
@@ -68,11 +72,12 @@ def begin(
             found = meet(connect(), rank, invitation)
             if found is not None:
                 move(found)
-        except (Apart, OSError, EndpointError) as error:
+        except RuntimeError:
+            pass  # torch's: the store has gone, with the program or its other ranks
+        except Exception as error:
             if launchers.number(os.environ, launchers.LOCAL_RANK) in (0, None):
-                failed(f"this machine's ranks aren't in the session of rank 0's: {error}")
-        except Exception:
-            pass  # the store has gone, with the program or its other ranks
+                said = error if isinstance(error, _EXPECTED) else repr(error)
+                failed(f"this machine's ranks aren't in the session of rank 0's: {said}")
 
     untraced_thread(run, "graphdebug meeting").start()
 
