@@ -9,8 +9,9 @@ import sys
 from collections import deque
 from typing import TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from graphdebug.protocol.model import Alert, Backend, Step
 
@@ -35,9 +36,7 @@ class StepTable:
 
     def render(self) -> RenderableType:
         """The table."""
-        table = Table(
-            title=self._title(), title_justify="left", expand=False, padding=(0, 1), box=None
-        )
+        table = Table(padding=(0, 1), box=None)
         for name, justify in (
             ("step", "right"), ("kind", "left"), ("name", "left"), ("line", "left"),
             ("time", "right"), ("nodes", "right"), ("backward", "right"), ("devices", "left"),
@@ -55,7 +54,7 @@ class StepTable:
                 str(step.backward_nodes),
                 " ".join(step.devices),
             )
-        return table
+        return Group(Text(self._title(), "italic"), table)
 
     def _title(self) -> str:
         parts = [f"graphdebug: {self.total:,} steps"]

@@ -201,7 +201,7 @@ def _live(view: View, control: Control) -> None:
 
 
 def _picture(view: View, control: Control) -> RenderableType:
-    table = Table(title=Text(view.summary), title_justify="left", box=None, padding=(0, 1))
+    table = Table(box=None, padding=(0, 1))
     for name in COLUMNS:
         right = name in ("rank", "pid", "step", "time", "nodes")
         table.add_column(name, justify="right" if right else "left", no_wrap=True)
@@ -209,7 +209,7 @@ def _picture(view: View, control: Control) -> RenderableType:
         table.add_row(*map(Text, row))
     alerts = [Text(f"{alert.kind}: {alert.message}", "yellow") for alert in view.alerts]
     stops = [Text(line, "bold") for line in control.lines]
-    return Group(table, *alerts, *stops, Text(KEYS, "dim"))
+    return Group(Text(view.summary, "italic"), table, *alerts, *stops, Text(KEYS, "dim"))
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ BATCH_SECONDS = 0.05
 
 CONNECT_SECONDS = 2.0
 CONFIGURE_SECONDS = 5.0
+READER_SECONDS = 2.0
+"""How long the end of the link waits for a request that is being handled."""
 
 _URGENT = (
     dict,
@@ -47,7 +49,8 @@ class Link:
 
     Owns two threads, one that reads and one that encodes and writes; neither is traced nor suspended
     by a debugger. ``send`` may be called from any thread, under any lock, and never blocks.
-    ``handlers`` run on the reading thread, as does ``on_close`` when the observer has gone.
+    ``handlers`` run on the reading thread, as does ``on_close`` when the observer has gone; neither
+    runs once ``close`` has returned.
     """
 
     def __init__(self, invitation: messages.Invitation, handlers: dict[str, Handler]) -> None:
@@ -59,6 +62,8 @@ class Link:
         self._urgent = threading.Event()
         self._configured = threading.Event()
         self.closed = threading.Event()
+        self._ends = False
+        self._reader = untraced_thread(self._read, "graphdebug reader")
         self.on_close: Callable[[], None] = lambda: None
 
     def start(self, hello: messages.HelloEvent) -> None:
@@ -67,8 +72,8 @@ class Link:
         Waiting here is what makes breakpoints known before the first graph runs.
         """
         self.send(hello)
-        for run, name in ((self._read, "reader"), (self._write, "writer")):
-            untraced_thread(run, f"graphdebug {name}").start()
+        self._reader.start()
+        untraced_thread(self._write, "graphdebug writer").start()
         self._configured.wait(CONFIGURE_SECONDS)
 
     def move(self, invitation: messages.Invitation, *introduction: object) -> None:
@@ -100,11 +105,18 @@ class Link:
         return True
 
     def close(self, flush_seconds: float = 0.0) -> None:
-        """End the connection, after sending what waits if that takes no longer than this."""
+        """End the connection, after sending what waits if that takes no longer than this.
+
+        Called when the program ends. A thread that was in a framework's C++ by the time the interpreter
+        is gone, and comes back to it, takes the process down (the thread is unwound through a
+        destructor): so no request is handled any more once this has returned.
+        """
+        self._ends = True
         self._queue.put(None)
         self._urgent.set()
         self.closed.wait(flush_seconds)
         self._shut()
+        self._reader.join(READER_SECONDS)
 
     def abandon(self) -> None:
         """Let go of the connection in a fork, where it belongs to the parent."""
@@ -157,13 +169,14 @@ class Link:
         self.closed.set()
         self._queue.put(None)
         self._urgent.set()
-        self.on_close()
+        if not self._ends:
+            self.on_close()
 
     def _read_from(self, observer: socket.socket) -> None:
         parser = Parser()
         while data := observer.recv(65536):
             parser.feed(data)
-            while (message := parser.next()) is not None:
+            while not self._ends and (message := parser.next()) is not None:
                 self._answer(message)
 
     def _answer(self, request: dict[str, Any]) -> None:

@@ -129,6 +129,18 @@ def test_two_ranks_in_one_session_end_as_if_nobody_had_looked(start: Start, tmp_
     assert states(session) == {0: "running", 1: "stopped"}
     assert session.step("next")[1] == line(MLP, "loop")
     assert states(session) == {0: "running", 1: "stopped"}
+
+    # In one rank's backward, at the forward line, while the other waits for its gradients.
+    mean = "rank == 1 and phase == 'backward' and node == 'MeanBackward0'"
+    session.set_breakpoints(MLP, [at("loss", mean)])
+    session.cont()
+    stop = session.wait_for_stop("breakpoint")
+    assert rank_of(session, stop["threadId"]) == 1
+    here, caller = session.stack()[:2]
+    assert here["name"].startswith("MeanBackward0") and here["line"] == line(MLP, "loss")
+    assert caller["line"] == line(MLP, "backward")
+    assert session.locals(here)["grad_outputs"]["value"].startswith("(float32 () cpu")
+    session.set_breakpoints(MLP, [])
     session.cont()
     assert session.wait_for_exit() == 0
     expected = undisturbed(2, MLP, STEPS, "60")

@@ -33,7 +33,7 @@ def train(steps, timeout, *gates):
         if step in (2, 8)[: len(gates)]:
             wait_at(gates[step // 8])
         x = torch.randn(16, 8, generator=generator)  # @batch
-        loss = model(x).square().mean()
+        loss = model(x).square().mean()  # @loss
         optimizer.zero_grad()
         loss.backward()  # @backward
         optimizer.step()

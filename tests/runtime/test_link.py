@@ -94,6 +94,36 @@ def test_everything_is_sent_before_it_closes(listener: Listener) -> None:
     observer.close()
 
 
+def test_nothing_of_it_runs_once_it_is_closed(listener: Listener) -> None:
+    """Or it would call a framework while the interpreter ends."""
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def configure(_: object) -> None:
+        if link_is_there.is_set():
+            begun.set()
+            go_on.wait(20)
+            done.append("handled")
+
+    link_is_there = threading.Event()
+    before = set(threading.enumerate())
+    link, observer = connected(listener, configure=configure)
+    link.on_close = lambda: done.append("closed")
+    link_is_there.set()
+    request = {"type": "request", "seq": 2, "command": "configure",
+               "arguments": {"configuration": {}}}  # fmt: skip
+    observer.sendall(encode(request) + encode(request))
+    assert begun.wait(20)
+    closing = threading.Thread(target=link.close)
+    closing.start()
+    assert link.closed.wait(20)
+    go_on.set()
+    closing.join(20)
+    assert done == ["handled"], "the second request, or the end, was handled"
+    left = set(threading.enumerate()) - before
+    assert "graphdebug reader" not in {thread.name for thread in left}
+    observer.close()
+
+
 def test_a_request_that_is_wrong_is_refused_and_the_link_stays(listener: Listener) -> None:
     seen: list[object] = []
     link, observer = connected(listener, configure=seen.append)
