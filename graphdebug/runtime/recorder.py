@@ -45,7 +45,12 @@ class StepRun:
 
     def takes(self, key: Hashable) -> bool:
         """Whether a step may join it; the lock is held."""
-        return not self._sent and len(self.more) < RUN_LIMIT and key == self._key
+        return self.open and key == self._key
+
+    @property
+    def open(self) -> bool:
+        """Whether one may join it that is as the last one was; likewise."""
+        return not self._sent and len(self.more) < RUN_LIMIT
 
     def __call__(self) -> messages.StepEvent:
         """The message, to which nothing is added any more."""
@@ -165,6 +170,19 @@ class Recorder:
             run = StepRun(key, step, graph, self._lock)
             self._run = run if self._send(run, droppable=True) else None
             return index
+
+    def again(self, last: int, duration_ns: int, loss: float | None) -> int:
+        """Report a step that is in all but this as step ``last``, loss or none; returns its index.
+
+        Returns -1 where it has to be told as any other: ``last`` isn't the latest, or is sent already.
+        """
+        with self._lock:
+            run = self._run
+            if run is None or self._steps != last + 1 or self._alerts or not run.open:
+                return -1
+            run.more.append((duration_ns, loss))
+            self._steps += 1
+            return last + 1
 
     def alert(
         self,

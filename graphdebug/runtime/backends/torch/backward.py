@@ -18,6 +18,7 @@ from graphdebug.runtime.backends.torch.gradients import Gradients
 from graphdebug.runtime.backends.torch.interrupts import notice
 from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.pending import Pending
+from graphdebug.runtime.backends.torch.plain_steps import PlainSteps
 from graphdebug.runtime.backends.torch.positions import Place, comes_round, place
 from graphdebug.runtime.backends.torch.records import Executed, NodeFacts, Pass, executed, infos
 from graphdebug.runtime.backends.torch.trail import NODES, NODES_LIMIT, OFF, VALUES, Trail, clock
@@ -60,12 +61,17 @@ def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Call
     return _engine_run_backward
 
 
-def _begin(backend: TorchBackend, outputs: Any, args: Any, kwargs: Any) -> _Run | None:
+def _begin(backend: TorchBackend, outputs: Any, args: Any, kwargs: Any) -> _Run | PlainSteps | None:
     try:
+        here = backend.here()
+        alone = type(outputs) is tuple and len(outputs) == 1
+        if here is not None and here.plain_steps.usual() and not here.updating:
+            seen = executed(outputs[0] if alone else list(outputs))
+            if seen and here.plain_steps.enter(outputs):
+                return here.plain_steps
         trail = backend.trail()
         if trail is None or trail.level == OFF:
             return None
-        alone = type(outputs) is tuple and len(outputs) == 1
         if not executed(outputs[0] if alone else list(outputs)):
             return None
         return _Run(trail, outputs, args, kwargs)
@@ -173,7 +179,11 @@ class _Run:
         trail.pending = Pending(self._called, source, self._place, now(), differentiated)
 
 
-begin, end = _begin, _Run.end
+def _end(run: _Run | PlainSteps, result: Any, failed: bool = False) -> None:
+    run.end(result, failed)
+
+
+begin, end = _begin, _end
 """The native tier puts the same in their place, untraced by debuggers."""
 
 

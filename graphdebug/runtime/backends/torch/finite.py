@@ -148,11 +148,13 @@ def is_zero(tensor: Any) -> bool:
 
 def number(tensor: Any) -> float | None:
     """What a tensor of one number holds; None where it is no such, or that would be waited for."""
-    if quickly is not None and idle() and (known := quickly.number(tensor)) is not None:
+    if not idle():
+        return None
+    if quickly is not None and (known := quickly.number(tensor)) is not None:
         return known
     with _C.DisableTorchFunction():
         try:
-            if not idle() or not asked(tensor) or tensor.numel() != 1 or tensor.is_complex():
+            if tensor.numel() != 1 or not asked(tensor) or tensor.is_complex():
                 return None
             return float(_item(tensor))
         except RuntimeError:  # it has no numbers now

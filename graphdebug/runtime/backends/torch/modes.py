@@ -39,6 +39,8 @@ def put_under(mode: Any) -> None:
 
 def is_twice(trail: Trail) -> bool:
     """Whether the mode of a trail that does nothing just now is on more than once."""
+    if _length() < 2:
+        return False
     busy = trail.in_backward or trail.updating or trail.standing or trail.aside is not None
     return not busy and sum(_at(place) is trail.mode for place in range(_length())) > 1
 

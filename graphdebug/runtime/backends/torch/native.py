@@ -145,7 +145,7 @@ def use(module: ModuleType | None) -> None:
     ForwardMode.__torch_function__ = function  # type: ignore[method-assign]
     tracing.end_others = _nothing if module is None else module.trace
     quiet = _as_it_is if module is None else module.untraced
-    backward.begin, backward.end = quiet(backward._begin), quiet(backward._Run.end)
+    backward.begin, backward.end = quiet(backward._begin), quiet(backward._end)
     optimizers.begin, optimizers.end = quiet(optimizers._begin), quiet(optimizers._end)
 
 

@@ -13,7 +13,7 @@ from graphdebug.runtime.backends.torch.interrupts import begin_anew
 from graphdebug.runtime.backends.torch.learning import line_of
 from graphdebug.runtime.backends.torch.positions import position
 from graphdebug.runtime.backends.torch.records import Update
-from graphdebug.runtime.backends.torch.trail import NODES, OFF, Trail
+from graphdebug.runtime.backends.torch.trail import NODES, OFF, Trail, clock
 from graphdebug.runtime.backends.torch.written import uncounted
 from graphdebug.runtime.frames import source_at
 
@@ -62,6 +62,25 @@ class OptimizerSteps:
     def raised_in(self, frame: FrameType) -> bool:
         """Whether one did, and ``frame``, in which another one begins, has its place in memory."""
         return bool(self._open) and _named(frame) in self._open
+
+    def begin_plain(self, frame: FrameType) -> bool:
+        """A step begins, in ``frame``; False where more is to be done about it."""
+        trail = self._trail
+        if self._open or not trail.plain_steps.usual():
+            return False
+        self._open.append(_named(frame))
+        trail.updating = 1
+        return True
+
+    def end_plain(self, optimizer: Any, frame: FrameType) -> bool:
+        """A step ends, likewise."""
+        trail = self._trail
+        if trail.updating != 1 or not trail.plain_steps.usual():
+            return False
+        self._open.clear()
+        trail.updating = 0
+        trail.plain_steps.close(optimizer, frame, clock())
+        return True
 
     def begin(self, optimizer: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
         """A step begins, in ``frame``."""
@@ -167,6 +186,8 @@ def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[...
 def _begin(backend: TorchBackend, optimizer: Any, args: Any, kwargs: Any, frame: FrameType) -> None:
     try:
         here = backend.here()
+        if here is not None and here.updates.begin_plain(frame):
+            return
         if here is not None and (here.updates.raised_in(frame) or modes.is_lost(here)):
             begin_anew(here)
         trail = backend.trail()
@@ -180,6 +201,9 @@ def _begin(backend: TorchBackend, optimizer: Any, args: Any, kwargs: Any, frame:
 
 def _end(backend: TorchBackend, optimizer: Any, frame: FrameType) -> None:
     try:
+        here = backend.here()
+        if here is not None and here.updates.end_plain(optimizer, frame):
+            return
         trail = backend.trail()
         if trail is not None and trail.level == OFF:
             backend.unrecorded += 1

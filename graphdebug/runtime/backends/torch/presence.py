@@ -21,6 +21,7 @@ from graphdebug.runtime.backends.torch.interrupts import noticed
 from graphdebug.runtime.backends.torch.optimizers import step_hooks
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
 from graphdebug.runtime.backends.torch.scripted import ScriptCalls
+from graphdebug.runtime.backends.torch.trail import NODES
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
@@ -116,9 +117,10 @@ class Presence:
         @functools.wraps(original)
         def zero_grad(self_: Any, set_to_none: bool = True) -> None:
             trail = self._trail()
-            if trail is not None:
-                trail.learning.zeroed = True
-            if trail is None or not set_to_none or not modes.take_off(trail.mode):
+            if trail is None or trail.level < NODES:
+                return original(self_, set_to_none)
+            trail.learning.zeroed = True
+            if not set_to_none or not modes.take_off(trail.mode):
                 return original(self_, set_to_none)
             with noticed(trail):
                 try:

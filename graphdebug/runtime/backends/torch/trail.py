@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from types import (
-    CodeType,
-    FrameType,
-)
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +19,7 @@ from graphdebug.runtime.backends.torch.forward_stops import ForwardStops
 from graphdebug.runtime.backends.torch.learning import Learning
 from graphdebug.runtime.backends.torch.past import Ended
 from graphdebug.runtime.backends.torch.pending import Aside, Pending
+from graphdebug.runtime.backends.torch.plain_steps import PlainSteps
 from graphdebug.runtime.backends.torch.positions import (
     Loop,
     Place,
@@ -141,6 +139,7 @@ class Trail:
         """What backward was called on in this step."""
         self.closed: tuple[str, Source | None] | None = None
         self.watch = Watch(self)
+        self.plain_steps = PlainSteps(self)
         self.broadcasts = Broadcasts(self)
         self.learning = Learning(self)
         self.stops = BackwardStops(self)
