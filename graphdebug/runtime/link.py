@@ -18,7 +18,7 @@ from graphdebug.transport.framing import FramingError, Parser, encode
 QUEUE_LIMIT = 10_000
 """Messages that may wait to be sent; what comes beyond is counted and dropped."""
 
-BATCH_SECONDS = 0.05
+BATCH_SECONDS = 0.1
 """How long a message that nobody waits for waits for others."""
 
 CONNECT_SECONDS = 2.0
@@ -129,29 +129,30 @@ class Link:
         _hang_up(self._socket)
 
     def _write(self) -> None:
-        dropped, more = 0, True
+        dropped, more, flowing = 0, True, False
         try:
             while more:
-                batch, more = self._batch()
+                batch, more = self._batch(flowing)
                 if dropped != self._dropped and self._queue.qsize() < QUEUE_LIMIT // 2:
                     dropped = self._dropped
                     batch.append(messages.DroppedEvent(dropped))
-                with self._writing:
-                    self._socket.sendall(b"".join(map(_frame, batch)))
+                if flowing := bool(batch):
+                    with self._writing:
+                        self._socket.sendall(b"".join(map(_frame, batch)))
                 del batch  # or it would live until the next message comes
         except OSError:
             pass  # the observer has gone; the program goes on
         finally:
             self._shut()
 
-    def _batch(self) -> tuple[list[Any], bool]:
+    def _batch(self, flowing: bool) -> tuple[list[Any], bool]:
         """What waits to be sent, and whether there may be more after it.
 
         Each time this thread wakes it takes the interpreter from the program's; so it wakes rarely,
-        unless somebody waits for what is sent.
+        unless somebody waits for what is sent: while messages are ``flowing``, not for each first one.
         """
-        batch = [self._queue.get()]
-        if not isinstance(batch[0], _URGENT):
+        batch = [] if flowing else [self._queue.get()]
+        if not (batch and isinstance(batch[0], _URGENT)):
             self._urgent.wait(BATCH_SECONDS)
         self._urgent.clear()
         while len(batch) < QUEUE_LIMIT and not self._queue.empty():
