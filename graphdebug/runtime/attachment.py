@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import importlib
 import importlib.util
 import os
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any
 
 from graphdebug.runtime import debugger
+from graphdebug.runtime.debugger import rest
+from graphdebug.runtime.debugger.rest import stop_tracing, uncollected
 
 
 class Unfit(Exception):
@@ -34,7 +33,7 @@ def bring_in(link: socket.socket, ours: str, theirs: str, directory: str = "") -
     ``directory`` where the program's environment doesn't have it. No child process is debugged:
     pydevd would put the tokens on its command line.
     """
-    with _quickly(), _uncollected():
+    with _quickly(), uncollected():
         if "debugpy.server.api" not in sys.modules:
             _import_quietly(directory)
         _bring_in(link, ours, theirs)
@@ -54,12 +53,14 @@ def _bring_in(link: socket.socket, ours: str, theirs: str) -> None:
         debugpy.configure(subProcess=False)
     except AttributeError as error:
         raise Unfit(str(error)) from None
+    rest.hook()
     pydevd.start_client = lambda host, port: link
     pydevd.settrace = functools.partial(settrace, access_token=theirs)
     try:
         debugpy.connect(("127.0.0.1", 1), access_token=ours)  # the address is never used
     finally:
         pydevd.start_client, pydevd.settrace = start, settrace
+    rest.begin(pydevd.get_global_debugger())
 
 
 def take_out() -> None:
@@ -71,9 +72,10 @@ def take_out() -> None:
     from _pydevd_bundle.pydevd_api import PyDevdAPI
     from _pydevd_bundle.pydevd_constants import set_global_debugger
 
+    rest.end()
     with _reported("stopped threads may stay stopped"):
         PyDevdAPI().request_disconnect(found, resume_threads=True)
-    with _reported("tracing goes on"), _uncollected():
+    with _reported("tracing goes on"), uncollected():
         stop_tracing()
     with _reported("debugpy's threads stay"):
         found.dispose_and_kill_all_pydevd_threads(wait=True)
@@ -87,40 +89,12 @@ def forget() -> None:
     pydevd = sys.modules.get("pydevd")
     if pydevd is None or pydevd.get_global_debugger() is None:
         return
+    rest.end()
     with _reported("a fork stops at breakpoints, and nobody lets it go on"):
         from _pydevd_bundle.pydevd_constants import set_global_debugger
 
         stop_tracing()
         set_global_debugger(None)
-
-
-def stop_tracing() -> None:
-    """Take pydevd's tracing from all threads, those to come too."""
-    from _pydevd_bundle.pydevd_constants import PYDEVD_USE_SYS_MONITORING
-
-    if PYDEVD_USE_SYS_MONITORING:
-        from _pydevd_sys_monitoring import pydevd_sys_monitoring
-
-        pydevd_sys_monitoring.stop_monitoring(all_threads=True)
-        return
-    import pydevd_tracing
-
-    threading.settrace(None)
-    if sys.version_info < (3, 12):
-        pydevd_tracing.set_trace_to_threads(_stop_here)
-    for frame in sys._current_frames().values():
-        outer: FrameType | None = frame
-        while outer is not None:
-            outer.f_trace = None
-            outer = outer.f_back
-    pydevd_tracing.SetTrace(None)
-
-
-def _stop_here(frame: FrameType, event: str, argument: Any) -> None:
-    """A trace function that ends tracing in the thread that it is called on."""
-    import pydevd_tracing
-
-    pydevd_tracing.SetTrace(None)
 
 
 @contextlib.contextmanager
@@ -147,22 +121,6 @@ def _import_quietly(directory: str) -> None:
     # Else it describes, for a log that nobody asked for, all packages there are.
     with contextlib.suppress(AttributeError):
         api.ensure_logging.ensured = True
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector away while all threads are looked at.
-
-    ``sys._current_frames`` holds a lock of the interpreter's (before Python 3.12) that what is collected
-    may want, too: a thread's last data do, and nothing would go on.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @contextlib.contextmanager

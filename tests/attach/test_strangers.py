@@ -236,7 +236,9 @@ def test_other_machines_are_let_in_with_tls_alone(victim: Job) -> None:
         files = exposed.hub().num_fds()
         silent = [knock(exposed) for _ in range(200)]
         wait_until(lambda: len(exposed.refusals()) > 10, "the oldest to be sent away", 10)
-        assert exposed.hub().num_fds() < files + 100, "those who keep silent don't fill it up"
+        wait_until(
+            lambda: exposed.hub().num_fds() < files + 100, "those who keep silent not to fill it up", 10
+        )
         with connect(endpoint, 10, session.fingerprint) as link:
             link.sendall(ask(OBSERVE, token=session.token))
             assert b'"success":true' in link.recv(4096)
