@@ -159,20 +159,6 @@ def test_kept_timeouts_end_the_job(start: Start, tmp_path: Path) -> None:
     assert session.wait_for_exit() == 1
 
 
-def test_four_ranks_are_left_to_themselves(start: Start, tmp_path: Path) -> None:
-    session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
-    launch(session, 4, tmp_path / "debugged", at("batch", "step == 1"))
-    threads = stops(session, 4)
-    assert sorted(threads) == [0, 1, 2, 3]
-    session.set_breakpoints(MLP, [at("after", "rank == 2 and step == 3")])
-    session.cont()
-    assert rank_of(session, session.wait_for_stop("breakpoint")["threadId"]) == 2
-    session.request("disconnect", terminateDebuggee=False)
-    expected = undisturbed(4, MLP, STEPS, "60")
-    wait_until((tmp_path / "debugged").is_file, "the job to end")
-    assert (tmp_path / "debugged").read_text() == expected
-
-
 def test_a_killed_rank_is_said_and_those_that_follow_it_join(start: Start, tmp_path: Path) -> None:
     """Before they join a group: after that, torch's own restart of gloo ranks fails."""
     session = start("graphdebug", timeout=90, environment=ENVIRONMENT)
@@ -196,14 +182,14 @@ def test_a_killed_rank_is_said_and_those_that_follow_it_join(start: Start, tmp_p
     assert not (tmp_path / "debugged").exists()
 
 
-def keys_hold_all_ranks_and_let_them_go_on(control: Control) -> None:
+def keys_hold_all_ranks_and_let_them_go_on(control: Control, ranks: int) -> None:
     """Those of ``graphdebug attach``, where all ranks run Python."""
 
     def stopped() -> list[str]:
         return [text for text in control.lines if text.startswith("stopped at ranks_mlp.py")]
 
     control.press("p")
-    wait_until(lambda: len(stopped()) == 2, "both ranks to stop", 30)
+    wait_until(lambda: len(stopped()) == ranks, "all ranks to stop", 30)
     control.press("c")
     wait_until(lambda: not control.lines, "them to go on", 30)
     control.press("n")
@@ -212,33 +198,35 @@ def keys_hold_all_ranks_and_let_them_go_on(control: Control) -> None:
     assert control.lines == []
 
 
+@pytest.mark.parametrize("ranks", [2, 4])
 def test_ranks_of_a_running_job_are_attached_to_and_left(
-    start: Start, run: Run, tmp_path: Path
+    start: Start, run: Run, tmp_path: Path, ranks: int
 ) -> None:
     place, gate = tmp_path / "debugged", tmp_path / "gate"
-    words = ["torchrun", *torchrun(2, MLP, str(place), STEPS, str(TIMEOUT), str(gate))["args"]]
+    words = ["torchrun", *torchrun(ranks, MLP, str(place), STEPS, str(TIMEOUT), str(gate))["args"]]
     launcher = run("-m", "graphdebug", "run", "--listen", "--", *words, **ENVIRONMENT)
-    for rank in range(2):
+    for rank in range(ranks):
         wait_until((tmp_path / f"gate-{rank}").exists, "the ranks to be in step 2", 60)
     found = attachable(str(place))
-    keys_hold_all_ranks_and_let_them_go_on(Control(target(found)))
+    keys_hold_all_ranks_and_let_them_go_on(Control(target(found)), ranks)
     session = start("attach", options=[str(found.pid)], timeout=90)
     session.attach(breakpoints={MLP: [at("batch", "step >= 3")]})
     running_all = session.request("continue", threadId=1)
     assert running_all == {"allThreadsContinued": True}, "answered, where none stands"
-    for _ in range(2):  # debugpy has found the threads that run already
+    for _ in range(ranks):  # debugpy has found the threads that run already
         session.client.wait_for_event("thread", lambda body: body["reason"] == "started")
     gate.touch()
-    assert sorted(stops(session, 2)) == [0, 1]
-    session.set_breakpoints(MLP, [at("after", "rank == 1 and step == 20")])
+    assert sorted(stops(session, ranks)) == list(range(ranks))
+    session.set_breakpoints(MLP, [at("after", f"rank == {ranks - 1} and step == 20")])
     session.cont()
-    assert rank_of(session, session.wait_for_stop("breakpoint")["threadId"]) == 1
+    assert rank_of(session, session.wait_for_stop("breakpoint")["threadId"]) == ranks - 1
     held = time.monotonic()
     wait_until(lambda: time.monotonic() - held > TIMEOUT + 1, "the timeout to pass", TIMEOUT + 5)
-    assert states(session) == {0: "running", 1: "stopped"}
+    running = dict.fromkeys(range(ranks - 1), "running")
+    assert states(session) == {**running, ranks - 1: "stopped"}
     session.request("disconnect")
     assert launcher.wait(60) == 0
-    assert place.read_text() == undisturbed(2, MLP, STEPS, "60")
+    assert place.read_text() == undisturbed(ranks, MLP, STEPS, "60")
 
 
 def test_spawned_ranks_stop_and_data_loader_workers_do_not(start: Start) -> None:

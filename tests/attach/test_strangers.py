@@ -237,7 +237,9 @@ def test_other_machines_are_let_in_with_tls_alone(victim: Job) -> None:
         silent = [knock(exposed) for _ in range(200)]
         wait_until(lambda: len(exposed.refusals()) > 10, "the oldest to be sent away", 10)
         wait_until(
-            lambda: exposed.hub().num_fds() < files + 100, "those who keep silent not to fill it up", 10
+            lambda: exposed.hub().num_fds() < files + 100,
+            "those who keep silent not to fill it up",
+            10,
         )
         with connect(endpoint, 10, session.fingerprint) as link:
             link.sendall(ask(OBSERVE, token=session.token))
