@@ -16,6 +16,9 @@ from typing import TypeVar
 A = TypeVar("A")
 R = TypeVar("R")
 
+LINGER_SECONDS = 2.0
+"""How long the other side may take to read what it was sent last."""
+
 CHUNK = 65536
 
 LIMIT = 1 << 20
@@ -40,6 +43,12 @@ def _serve(secure: ssl.SSLSocket, local: socket.socket) -> None:
         secure.setblocking(False)
         local.setblocking(False)
         _pass_on(_Way(secure, local), _Way(local, secure))
+        local.close()
+        # Where the other end still has to write for TLS's sake, before it reads, it finds nobody gone.
+        secure.shutdown(socket.SHUT_WR)
+        secure.settimeout(LINGER_SECONDS)
+        while secure.recv(CHUNK):
+            pass
 
 
 class _Way:
@@ -58,11 +67,18 @@ class _Way:
 
     def go(self) -> None:
         """Read and write what can be, without waiting. Raises OSError where nobody takes it."""
-        while self.reads and (data := _now(self.source.recv, CHUNK)) is not None:
+        while self.reads and (data := self._read()) is not None:
             self.waiting += data
             self.ended = not data
         while self.waiting and (sent := _now(self.sink.send, self.waiting)):
             del self.waiting[:sent]
+
+    def _read(self) -> bytes | None:
+        """What can be read, nothing at its end; None where one would have to wait."""
+        try:
+            return _now(self.source.recv, CHUNK)
+        except OSError:  # the other side is gone, and what came before is still to be passed on
+            return b""
 
 
 def _now(call: Callable[[A], R], argument: A) -> R | None:

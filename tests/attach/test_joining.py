@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 
 import psutil
 import pytest
@@ -74,8 +75,13 @@ def test_a_program_that_is_run_waits_and_is_paused_and_watched(start: Start) -> 
         watching.stdout.close()
 
 
+ENTERED = hasattr(sys, "remote_exec")
+"""Whether Python itself lets others in."""
+
+
 @pytest.mark.skipif(
-    not (shutil.which("gdb") or shutil.which("lldb")), reason="neither gdb nor lldb is here"
+    not (ENTERED or shutil.which("gdb") or shutil.which("lldb")),
+    reason="neither gdb nor lldb is here",
 )
 @pytest.mark.one_python
 def test_a_process_that_was_not_prepared_is_joined_by_its_number(run: Run, start: Start) -> None:
@@ -159,6 +165,7 @@ def test_without_a_name_the_jobs_are_offered() -> None:
             assert shown.quit() == 0
 
 
+@pytest.mark.skipif(ENTERED, reason="needs no debugger to be entered")
 def test_a_process_that_may_not_be_entered_says_why_and_what_helps(run: Run) -> None:
     """With no debugger to enter it by, and where another one is in it already."""
     process = run(PLAIN)

@@ -54,7 +54,7 @@ class Loop(NamedTuple):
     def tests(self, now: Place) -> bool:
         """Whether the program only looks if it goes round once more."""
         code, offset = now.stack[self.depth]
-        return _canonical(code, offset) < self.begin
+        return _canonical(code, offset) < _body(code, self.begin, self.end)
 
 
 class _UserFiles(dict[str, bool]):
@@ -186,6 +186,22 @@ def _loops(code: CodeType) -> tuple[tuple[int, int], ...]:
         and item.argval <= item.offset
         and (item.argval < aside) == (item.offset < aside)
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _body(code: CodeType, begin: int, end: int) -> int:
+    """Where the body of a loop begins.
+
+    Since Python 3.14 a ``while`` loop has its test once, before its body: on the line where it begins.
+    """
+    if sys.version_info >= (3, 14):
+        loop = [item for item in dis.get_instructions(code) if begin <= item.offset <= end]
+        for item in loop:
+            if item.line_number != loop[0].line_number:
+                break
+            if item.opcode in _JUMPS and item.argval > end:
+                return item.offset
+    return begin
 
 
 @functools.lru_cache(maxsize=4096)
