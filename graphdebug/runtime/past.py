@@ -16,7 +16,7 @@ from graphdebug.runtime.frames import absolute
 from graphdebug.runtime.replays import Execution, Item, Missing, Passed
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 STEPS_LIMIT = 10
 """Steps that are over which a thread can be walked back through."""

@@ -17,9 +17,9 @@ from graphdebug.protocol.runtime import DataBreakpoint, Memory, PastStep
 from graphdebug.runtime.replays import Replay
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
     from graphdebug.runtime.data_breakpoints import Target
     from graphdebug.runtime.explanations import Explanation
+    from graphdebug.runtime.runtime import Runtime
 
 F = TypeVar("F", bound=Callable[..., Any])
 

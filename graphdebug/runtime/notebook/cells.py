@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from graphdebug.runtime.boot import Runtime
+from graphdebug.runtime.runtime import Runtime
 
 
 def begin(runtime: Runtime) -> None:

@@ -13,8 +13,8 @@ from graphdebug.protocol import runtime as messages
 from graphdebug.protocol.doors import JOIN, Door, JoinArguments, JoinResponse
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.runtime import boot
-from graphdebug.runtime.boot import Runtime
 from graphdebug.runtime.debugger import mends
+from graphdebug.runtime.runtime import Runtime
 from graphdebug.transport.endpoint import connect
 from graphdebug.transport.framing import Parser, encode
 from graphdebug.transport.registry import doors

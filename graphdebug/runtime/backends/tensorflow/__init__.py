@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from graphdebug.protocol.runtime import DataBreakpoint
     from graphdebug.runtime.backends.tensorflow.variable_watches import VariableWatches
-    from graphdebug.runtime.boot import Runtime
     from graphdebug.runtime.data_breakpoints import Target
     from graphdebug.runtime.explanations import Explanation
+    from graphdebug.runtime.runtime import Runtime
 
 
 class TensorFlow(Backend):

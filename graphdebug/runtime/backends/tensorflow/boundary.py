@@ -18,7 +18,7 @@ from graphdebug.runtime.backends.tensorflow.record import Execution
 from graphdebug.runtime.frames import absolute
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 NAMES_LIMIT = 3
 """Nodes of a line that a stop names."""

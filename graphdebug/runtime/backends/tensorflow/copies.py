@@ -31,7 +31,7 @@ from graphdebug.runtime.backends.tensorflow.watches import Dumps, Slot, Watch
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 _INLINED = ("PartitionedCall", "StatefulPartitionedCall")
 

@@ -20,7 +20,7 @@ from graphdebug.runtime.node_stops import Move
 from graphdebug.runtime.untraced import untraced_thread
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from graphdebug.runtime.backends.tensorflow.partitions import Executable, is_mac
 from graphdebug.runtime.backends.tensorflow.sources import Origin, find
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
     from graphdebug.runtime.node_breakpoints import NodeBreakpoints
+    from graphdebug.runtime.runtime import Runtime
 
 NAMES_LIMIT = 3
 """Nodes that a message names."""

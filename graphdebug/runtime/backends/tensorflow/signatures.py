@@ -26,7 +26,7 @@ from graphdebug.runtime.backends.tensorflow.sources import (
 from graphdebug.runtime.backends.tensorflow.watches import VALUES, Dumps, Slot, Watch
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 SIGNATURES_LIMIT = 256
 """Signatures remembered for each session."""

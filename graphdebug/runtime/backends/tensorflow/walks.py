@@ -19,7 +19,7 @@ from graphdebug.runtime.replays import Execution as Shown
 from graphdebug.runtime.replays import Item, Missing, Passed
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 Why = Callable[[Execution, int], str]
 """Why an output has no value; empty where nobody knows."""

@@ -48,7 +48,7 @@ from typing import TYPE_CHECKING
 from graphdebug.runtime.backends import Backend
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 
 def backend(runtime: Runtime) -> Backend:

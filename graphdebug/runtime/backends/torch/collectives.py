@@ -22,7 +22,7 @@ from graphdebug.runtime.backends.torch.observer import TorchBackend
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 LONG = timedelta(days=1)
 """How long collectives wait while a client is there."""

@@ -36,9 +36,9 @@ from graphdebug.runtime.past import Past
 
 if TYPE_CHECKING:
     from graphdebug.protocol.runtime import DataBreakpoint
-    from graphdebug.runtime.boot import Runtime
     from graphdebug.runtime.data_breakpoints import Target
     from graphdebug.runtime.explanations import Explanation
+    from graphdebug.runtime.runtime import Runtime
 
 _NEEDED = (
     "_autograd._get_sequence_nr",

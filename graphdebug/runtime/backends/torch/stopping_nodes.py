@@ -11,7 +11,7 @@ from graphdebug.runtime.backends.torch.makers import Maker, Makers, makers_of
 from graphdebug.runtime.backends.torch.records import Event, NodeFacts, Pass
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.boot import Runtime
+    from graphdebug.runtime.runtime import Runtime
 
 PAST_LIMIT = 64
 """How many steps back the Nodes of a pass may have been made."""
