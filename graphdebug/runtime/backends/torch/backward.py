@@ -195,12 +195,17 @@ class _Watch:
         self.event = event = Pass(trail.at)
         event.risky, event.feeds = risky(nodes), feeds(nodes, trail.base)
         event.executed, event.makers, event.spots = (), None, None
+        called, signature, differentiated, asked = key
+        usual = called == "backward" and not (differentiated or asked) and -1 not in signature
+        event.plain = signature if usual and not event.risky else None
         links = _links(nodes, trail.base)
         event.nodes = tuple(
             NodeFacts(_name(node), seq, _forward_code(node))
             for node, seq in zip(nodes, links, strict=True)
         )
         event.compiled = any(node.name.startswith("CompiledFunction") for node in event.nodes)
+        if event.compiled:
+            event.plain = None
         self._done: list[list[Any]] = []
         places = {node: at for at, node in enumerate(nodes)}
         self._feeds = [

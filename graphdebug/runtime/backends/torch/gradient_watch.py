@@ -152,11 +152,13 @@ class GradientWatch:
         alone = not trail.backend.optimizers
         if failed or trail.in_backward or not watch.on or not (watch.suspects or alone):
             return
-        with torch._C.DisableTorchFunction():
-            self._look(nodes, result)
+        look(trail, nodes, result)
 
-    def _look(self, nodes: Sequence[Any], result: Any) -> None:
-        trail, watch = self._trail, self._trail.watch
+
+def look(trail: Trail, nodes: Sequence[Any], result: Any) -> None:
+    """A pass is over that ran these Nodes: tell of gradients that aren't finite."""
+    with torch._C.DisableTorchFunction():
+        watch = trail.watch
         returned = result if isinstance(result, tuple) else ()
         bad = [item for item in returned if isinstance(item, torch.Tensor) and finite.kind(item)]
         if bad:
@@ -166,6 +168,14 @@ class GradientWatch:
         if bad and not trail.backend.scaled:
             name = name_in(user_frame(), bad[0]) or "a leaf"
             watch.gradients_spoilt(bad, f"it is in {name}.grad")
+
+
+def look_safely(trail: Trail, nodes: Sequence[Any], result: Any) -> None:
+    """The same, for the native tier."""
+    try:
+        look(trail, nodes, result)
+    except BaseException as error:
+        trail.backend.fail("a backward pass", error)
 
 
 def _worst(tensors: Any) -> finite.Kind:

@@ -59,8 +59,14 @@ class _Optimizer:
         self.gradient: weakref.ref[Any] | None = None
         """The first gradient at the last step."""
         self.steps = 0
+        self.clean = False
+        """Whether it learns, and nothing is being counted against it."""
         self._still: dict[str, set[int]] = {}
         """The parameters that a cause concerns in all the steps that are counted for it."""
+
+    def settle(self) -> None:
+        """All causes were looked at."""
+        self.clean = self.learned and not self._still and not any(self.causes.values())
 
     def still(self, cause: str, items: list[Any]) -> list[Any]:
         """Those of the parameters that a cause concerns now that it concerned before, too."""
@@ -194,6 +200,7 @@ class Learning:
         self._check(known, "zero", zero, lambda: _Alert("gradient", step.has_zeros(), source))
         kept = self._kept(known, step.given)
         self._check(known, "kept", kept, lambda: _Alert("gradient", step.adds_up(), source))
+        known.settle()
         self.zeroed, self.passes = False, 0
 
     def finish(self) -> None:

@@ -14,6 +14,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/DispatchKeySet.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <c10/core/impl/TorchDispatchModeTLS.h>
 #include <torch/csrc/Device.h>
 #include <torch/csrc/Dtype.h>
@@ -24,7 +25,9 @@
 #include <torch/csrc/jit/frontend/tracer.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <unordered_set>
 #include <vector>
@@ -598,83 +601,7 @@ PyObject* parameters(PyObject*, PyObject* groups) {
   Py_RETURN_NONE;
 }
 
-// -- the graph that a backward pass runs
-
-struct Graph {
-  PyObject_HEAD
-  std::vector<NodePtr>* nodes;
-};
-
-void graph_dealloc(PyObject* self) {
-  PyTypeObject* type = Py_TYPE(self);
-  auto* nodes = reinterpret_cast<Graph*>(self)->nodes;
-  reinterpret_cast<Graph*>(self)->nodes = nullptr;
-  delete nodes;
-  type->tp_free(self);
-  Py_DECREF(type);
-}
-
-Py_ssize_t graph_length(PyObject* self) {
-  return static_cast<Py_ssize_t>(reinterpret_cast<Graph*>(self)->nodes->size());
-}
-
-PyObject* graph_item(PyObject* self, Py_ssize_t at) {
-  auto& nodes = *reinterpret_cast<Graph*>(self)->nodes;
-  if (at < 0 || at >= static_cast<Py_ssize_t>(nodes.size())) {
-    PyErr_SetString(PyExc_IndexError, "no such node");
-    return nullptr;
-  }
-  return torch::autograd::functionToPyObject(nodes[at]);
-}
-
-PyType_Slot graph_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(graph_dealloc)},
-                             {Py_sq_length, reinterpret_cast<void*>(graph_length)},
-                             {Py_sq_item, reinterpret_cast<void*>(graph_item)},
-                             {0, nullptr}};
-PyType_Spec graph_spec = {"graphdebug.Graph", sizeof(Graph), 0, Py_TPFLAGS_DEFAULT, graph_slots};
-PyTypeObject* graph_type = nullptr;
-
-// walk(outputs, base): as _walk in backward.py, (nodes, signature); None where Python has to do it.
-PyObject* walk(PyObject*, PyObject* const* given, Py_ssize_t count) {
-  if (count != 2) return PyErr_Format(PyExc_TypeError, "walk takes 2 arguments");
-  uint64_t base = PyLong_AsUnsignedLongLong(given[1]);
-  if (PyErr_Occurred()) return nullptr;
-  PyObject* outputs = PySequence_Fast(given[0], "tensors are expected");
-  if (outputs == nullptr) return nullptr;
-  auto nodes = std::make_unique<std::vector<NodePtr>>();
-  std::unordered_set<Node*> seen;
-  bool fits = true;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(outputs) && fits; i++) {
-    PyObject* item = PySequence_Fast_GET_ITEM(outputs, i);
-    fits = THPVariable_CheckExact(item);
-    if (!fits) break;
-    NodePtr node = THPVariable_Unpack(item).grad_fn();
-    if (node && seen.insert(node.get()).second) nodes->push_back(std::move(node));
-  }
-  Py_DECREF(outputs);
-  if (!fits) Py_RETURN_NONE;
-  std::vector<int64_t> signature;
-  for (size_t i = 0; i < nodes->size(); i++) {
-    uint64_t seq = (*nodes)[i]->sequence_nr();
-    signature.push_back(seq >= kLeaf ? -2 : seq >= base ? static_cast<int64_t>(seq - base) : -1);
-    size_t edges = (*nodes)[i]->num_outputs();
-    for (size_t e = 0; e < edges; e++) {
-      const auto& following = (*nodes)[i]->next_edge(e).function;
-      if (following && seen.insert(following.get()).second) nodes->push_back(following);
-    }
-  }
-  PyObject* numbers = PyTuple_New(static_cast<Py_ssize_t>(signature.size()));
-  if (numbers == nullptr) return nullptr;
-  for (size_t i = 0; i < signature.size(); i++)
-    PyTuple_SET_ITEM(numbers, static_cast<Py_ssize_t>(i), PyLong_FromLongLong(signature[i]));
-  auto* graph = PyObject_New(Graph, graph_type);
-  if (graph == nullptr) {
-    Py_DECREF(numbers);
-    return nullptr;
-  }
-  graph->nodes = nodes.release();
-  return Py_BuildValue("NN", graph, numbers);
-}
+#include "native_steps.h"
 
 // bind(Trail, Op, Watch, writers): the classes whose slots are read, and the functions that return
 // nothing and write to their first argument. Raises TypeError where they don't fit.
@@ -713,6 +640,11 @@ PyMethodDef methods[] = {{"all_finite", all_finite, METH_O, nullptr},
                          {"parameters", parameters, METH_O, nullptr},
                          {"walk", fast(walk), METH_FASTCALL, nullptr},
                          {"bind", fast(bind), METH_FASTCALL, nullptr},
+                         {"bind_steps", fast(bind_steps), METH_FASTCALL, nullptr},
+                         {"begin_pass", fast(begin_pass), METH_FASTCALL, nullptr},
+                         {"end_pass", fast(end_pass), METH_FASTCALL, nullptr},
+                         {"begin_update", fast(begin_update), METH_FASTCALL, nullptr},
+                         {"end_update", fast(end_update), METH_FASTCALL, nullptr},
                          {nullptr, nullptr, 0, nullptr}};
 PyModuleDef definition = {PyModuleDef_HEAD_INIT, "graphdebug_native", nullptr, -1, methods};
 

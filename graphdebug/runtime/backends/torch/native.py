@@ -14,12 +14,14 @@ import os
 import threading
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from graphdebug.runtime.backends.torch import (
     backward,
     finite,
+    gradient_watch,
     learning,
+    modes,
     optimizers,
     records,
     trail,
@@ -132,6 +134,15 @@ def load(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     module.bind(trail.Trail, records.Op, watch.Watch, WRITERS)
+    given = trail.Trail, watch.Watch, records.Pass, records.Update
+    quiet = module.untraced
+    functions = (
+        *(quiet(backward._begin), quiet(backward._end)),
+        *(quiet(optimizers._begin), quiet(optimizers._end)),
+        *(gradient_watch.look_safely, optimizers.close_safely),
+        *(modes._push, modes._pop, modes._length, modes._at, modes.take_out, optimizers._VARYING),
+    )
+    module.bind_steps(*given, functions)
     return module
 
 
@@ -144,14 +155,13 @@ def use(module: ModuleType | None) -> None:
     function = ForwardMode.python if module is None else module.torch_function
     ForwardMode.__torch_function__ = function  # type: ignore[method-assign]
     tracing.end_others = _nothing if module is None else module.trace
-    quiet = _as_it_is if module is None else module.untraced
-    backward.begin, backward.end = quiet(backward._begin), quiet(backward._end)
-    optimizers.begin, optimizers.end = quiet(optimizers._begin), quiet(optimizers._end)
+    if module is None:
+        backward.begin, backward.end = backward._begin, backward._end
+        optimizers.begin, optimizers.end = optimizers._begin, optimizers._end
+    else:
+        backward.begin, backward.end = module.begin_pass, module.end_pass
+        optimizers.begin, optimizers.end = module.begin_update, module.end_update
 
 
 def _nothing() -> None:
     """All is traced."""
-
-
-def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function

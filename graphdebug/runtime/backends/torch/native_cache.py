@@ -23,6 +23,8 @@ import torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "native.cpp")
+PARTS = (SOURCE, os.path.join(HERE, "native_steps.h"))
+"""All that the library is made of."""
 
 PYTHONS = range(0x030A, 0x030E)
 """Versions of Python that the source was written for."""
@@ -128,8 +130,10 @@ class Cache:
         yield from (f"-L{os.path.join(home, 'lib')}", "-ltorch_python", "-ltorch_cpu", "-lc10")
 
     def _key(self) -> str:
-        with open(SOURCE, "rb") as file:
-            parts = [hashlib.sha256(file.read()).hexdigest()]
+        parts = []
+        for path in PARTS:
+            with open(path, "rb") as file:
+                parts.append(hashlib.sha256(file.read()).hexdigest())
         git = getattr(getattr(torch, "version", None), "git_version", "")
         core = os.stat(torch._C.__file__)
         parts += [str(torch.__version__), str(git), str(core.st_size), str(core.st_mtime_ns)]

@@ -13,11 +13,13 @@ from graphdebug.runtime.backends.torch.interrupts import begin_anew
 from graphdebug.runtime.backends.torch.learning import line_of
 from graphdebug.runtime.backends.torch.positions import position
 from graphdebug.runtime.backends.torch.records import Update
+from graphdebug.runtime.backends.torch.repeats import repeat
 from graphdebug.runtime.backends.torch.trail import NODES, OFF, Trail, clock
 from graphdebug.runtime.backends.torch.written import uncounted
 from graphdebug.runtime.frames import source_at
 
 if TYPE_CHECKING:
+    from graphdebug.protocol.model import Source
     from graphdebug.runtime.backends.torch.observer import TorchBackend
 
 _TAKEN_FOR_GRANTED = frozenset(
@@ -96,6 +98,7 @@ class OptimizerSteps:
         if update is None:
             update = Update(trail.at)
             update.last, update.times, update.passed = None, 0, 0
+            update.key, update.where = key, None
             trail.remember(trail.at, key, update)
         assert isinstance(update, Update)
         trail.enter(update)
@@ -121,10 +124,26 @@ class OptimizerSteps:
         elif update is not None:
             update.times = update.times + 1 if update.last is trail.at else 1
             update.last = trail.at
-        code, lasti, _ = position(frame)
+        code, lasti, hops = position(frame)
         source = source_at(code, lasti) if code is not None else None
+        if update is not None:
+            update.where = None if code is None else (code, lasti, hops, source)
         trail.watch.stepped(optimizer, frame, source)
+        close(trail, optimizer, source)
+
+
+def close(trail: Trail, optimizer: Any, source: Source | None) -> None:
+    """The program's step is over with that of its optimizer."""
+    if not repeat(trail, source):
         trail.close(f"{type(optimizer).__name__}.step", source)
+
+
+def close_safely(trail: Trail, optimizer: Any, source: Source | None) -> None:
+    """The same, for the native tier."""
+    try:
+        close(trail, optimizer, source)
+    except BaseException as error:
+        trail.backend.fail("an optimizer step", error)
 
 
 def _known(update: Update) -> bool:

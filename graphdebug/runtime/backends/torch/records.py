@@ -179,8 +179,11 @@ class NodeFacts(NamedTuple):
 class Pass(Event):
     """One run of the autograd engine. What runs within it follows as events of its own."""
 
-    __slots__ = ("compiled", "executed", "feeds", "makers", "nodes", "risky", "spots")
+    __slots__ = ("compiled", "executed", "feeds", "makers", "nodes", "plain", "risky", "spots")
 
+    plain: tuple[int, ...] | None
+    """The pass's signature, where that is all that tells it from others and nothing of it is watched; then
+    the native tier recognises it. None elsewhere."""
     compiled: bool
     """Whether a part of it was compiled."""
     executed: tuple[Executed, ...]
@@ -201,8 +204,12 @@ class Pass(Event):
 class Update(Event):
     """An optimizer step begins here."""
 
-    __slots__ = ("last", "passed", "times")
+    __slots__ = ("key", "last", "passed", "times", "where")
 
+    key: tuple[Any, ...]
+    """What tells it from others."""
+    where: tuple[CodeType, int, int, Any] | None
+    """The user's position when it was over last, how many frames away that was, and its source."""
     last: Event | None
     """Where it ended the last time that it was observed."""
     times: int

@@ -88,14 +88,23 @@ class Trail:
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "after_backward",
+        "aside",
         "at",
         "base",
+        "in_backward",
+        "interrupted",
         "level",
         "loop",
+        "loss",
         "names_stop",
+        "on",
         "pending",
         "place",
+        "standing",
         "trained",
+        "updating",
+        "wanted",
         "watch",
         "watches",
     )
@@ -138,6 +147,8 @@ class Trail:
         self.loss: float | None = None
         """What backward was called on in this step."""
         self.closed: tuple[str, Source | None] | None = None
+        self.had_loss = False
+        """Whether the last step that was closed had one."""
         self.watch = Watch(self)
         self.plain_steps = PlainSteps(self)
         self.broadcasts = Broadcasts(self)
@@ -325,7 +336,7 @@ class Trail:
             self.ended.append(Ended(index, graph, at, values))
         self.steps += 1
         self.backend.tiers.begin()
-        self.closed = (name, source)
+        self.closed, self.had_loss = (name, source), self.loss is not None
         self.watch.over()
         self.broadcasts.over()
         self._reopen(now, base)

@@ -72,7 +72,16 @@ def level(op: Op, result: Any) -> int:
 class Watch:
     """One thread's, which alone calls it."""
 
-    __slots__ = ("__dict__", "following", "on")
+    __slots__ = (
+        "__dict__",
+        "at_zero",
+        "following",
+        "last_pass",
+        "on",
+        "open",
+        "spoilt_loss",
+        "suspects",
+    )
     """What the native tier reads stands at a fixed place."""
 
     on: bool
@@ -281,6 +290,9 @@ class Watch:
     def over(self) -> None:
         """The step is over."""
         self.open = False
+        self.last_pass = self.read_out = None
+        if not (self._marks or self.following or self.suspects):
+            return
         for _, trouble in self._marks.values():
             trouble.shown = {}
         if self._marks:
@@ -289,7 +301,6 @@ class Watch:
         told = any(trouble.root.told for _, trouble in self._marks.values())
         self.following = self._carried = told
         self.suspects.clear()
-        self.last_pass = self.read_out = None
 
     # -- saying so
 
