@@ -25,6 +25,7 @@ OTHERS = {
     "static_graphs": "--rounds 3",
     "backward": "--rounds 3",
     "attach": "--rounds 3",
+    "parts": "--rounds 3",
     "torch_memory": "--steps 3 --repeated 20",
     "language_server": "--rounds 3",
 }

@@ -131,9 +131,13 @@ class Running:
 
     def run(self, workload: str, steps: int) -> tuple[Block, str] | None:
         """What a block took, and the loss after it; None where the program can't do that."""
-        self._link.send((workload, steps))
-        answer = self._link.recv()
+        answer = self.ask(workload, steps)
         return None if answer is None else (Block(*answer[:3]), answer[3])
+
+    def ask(self, workload: str, steps: int) -> Any:
+        """What the program answers after a block; None where it can't do that."""
+        self._link.send((workload, steps))
+        return self._link.recv()
 
     def close(self) -> None:
         """End it."""

@@ -72,6 +72,12 @@ class CNN(nn.Module):
 
 def workload(name):
     """A step, the model, and what it gets."""
+    model, optimizer, inputs, targets = made(name)
+    return classifier(model, optimizer, inputs, targets), model, inputs
+
+
+def made(name):
+    """A model, its optimizer, what it gets and what it should answer."""
     if name == "W1":
         model, inputs, targets = MLP(), torch.randn(64, 784), torch.randint(0, 10, (64,))
     elif name == "W2":
@@ -84,8 +90,7 @@ def workload(name):
         model, inputs, targets = CNN(), torch.randn(16, 3, 32, 32), torch.randint(0, 10, (16,))
     adam = torch.optim.Adam(model.parameters(), lr=1e-3) if name in ("W2", "W4") else None
     optimizer = adam or torch.optim.SGD(model.parameters(), lr=0.01)
-
-    return classifier(model, optimizer, inputs, targets), model, inputs
+    return model, optimizer, inputs, targets
 
 
 def classifier(model, optimizer, inputs, targets):

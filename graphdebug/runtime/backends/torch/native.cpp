@@ -44,7 +44,8 @@ using Node = torch::autograd::Node;
 using NodePtr = decltype(torch::autograd::Edge::function);  // its kind depends on torch's version
 
 constexpr uint64_t kLeaf = 1ull << 63;
-constexpr long kNodes = 2;          // trail.NODES
+constexpr long kSteps = 1, kNodes = 2;  // trail.STEPS, trail.NODES
+constexpr Py_ssize_t kRun = 1000;       // recorder.RUN_LIMIT
 constexpr long kMoves = 1;          // watch.MOVES
 constexpr int64_t kLarge = 1 << 22;  // elements from which on torch's own threads are faster
 

@@ -116,25 +116,33 @@ struct Held {
   operator PyObject*() const { return object; }
 };
 
-PyObject* attribute(PyObject* object, const char* name) {
-  return object == nullptr ? nullptr : PyObject_GetAttrString(object, name);
+PyObject* attribute(PyObject* object, PyObject* name) {
+  return object == nullptr ? nullptr : PyObject_GetAttr(object, name);
 }
+
+// A name, made once.
+#define NAME(text) ([]() -> PyObject* { static PyObject* name = PyUnicode_InternFromString(text); return name; }())
 
 bool is(PyObject* value, long number) {
   return value != nullptr && PyLong_Check(value) && PyLong_AsLong(value) == number;
 }
 
-// The calling thread's trail, if that is in its usual state: nothing but a step of its own under way.
-PyObject* usual(PyObject* backend, long updating) {
-  Held local(attribute(backend, "_local"));
-  Held thread(attribute(local, "thread"));
-  PyObject* trail = attribute(thread, "trail");
-  bool fits = trail != nullptr && Py_IS_TYPE(trail, py.trail) && is(py.level(trail), kNodes) &&
-      is(steps.wanted(trail), kNodes) && is(steps.in_backward(trail), 0) &&
+// The calling thread's trail, if that is in its usual state: nothing but a step of its own under way, and
+// of steps either all is looked at, or their times alone (`plain`).
+PyObject* usual(PyObject* backend, long updating, bool& plain) {
+  Held local(attribute(backend, NAME("_local")));
+  Held thread(attribute(local, NAME("thread")));
+  PyObject* trail = attribute(thread, NAME("trail"));
+  bool ours = trail != nullptr && Py_IS_TYPE(trail, py.trail);
+  plain = ours && is(py.level(trail), kSteps);
+  long level = plain ? kSteps : kNodes;
+  bool fits = ours && is(py.level(trail), level) &&
+      is(steps.wanted(trail), level) && is(steps.in_backward(trail), 0) &&
       is(steps.updating(trail), updating) && py.pending(trail) == Py_None &&
       py.watches(trail) == Py_None && py.names_stop(trail) == Py_False &&
       steps.aside(trail) == Py_None && steps.interrupted(trail) == Py_False &&
-      steps.standing(trail) == Py_False && steps.on(trail) == Py_True && py.at(trail) != nullptr &&
+      steps.standing(trail) == Py_False && steps.on(trail) == (plain ? Py_False : Py_True) &&
+      py.at(trail) != nullptr &&
       py.watcher(trail) != nullptr && c10::impl::TorchDispatchModeTLS::stack_len() == 0 &&
       !c10::impl::tls_local_dispatch_key_set().included_.has(
           c10::DispatchKey::FuncTorchDynamicLayerFrontMode);
@@ -217,15 +225,15 @@ bool calm(PyObject* trail) {
       steps.spoilt_loss(watch) != Py_False || steps.at_zero(watch) != Py_False ||
       suspects == nullptr || !PyList_CheckExact(suspects) || PyList_GET_SIZE(suspects) != 0)
     return false;
-  Held broadcasts(attribute(trail, "broadcasts"));
-  Held pairs(attribute(broadcasts, "_suspects"));
+  Held broadcasts(attribute(trail, NAME("broadcasts")));
+  Held pairs(attribute(broadcasts, NAME("_suspects")));
   return pairs && PyList_CheckExact(pairs) && PyList_GET_SIZE(pairs) == 0;
 }
 
 // Whether the program has an optimizer.
 bool optimizes(PyObject* backend) {
-  Held optimizers(attribute(backend, "optimizers"));
-  Held data(attribute(optimizers, "data"));
+  Held optimizers(attribute(backend, NAME("optimizers")));
+  Held data(attribute(optimizers, NAME("data")));
   return data && PyAnySet_Check(data) && PySet_GET_SIZE(data.object) > 0;
 }
 
@@ -234,11 +242,28 @@ bool debugged() {
   return PyDict_GetItemString(PyImport_GetModuleDict(), "debugpy") != nullptr;
 }
 
+// A pass of which nothing is told but the number that it is called on.
+PyObject* plain_pass(PyObject* trail, double number) {
+  Held loss(PyFloat_FromDouble(number));
+  Graph* run = loss ? graph_of(std::make_unique<std::vector<NodePtr>>()) : nullptr;
+  if (run == nullptr) return nullptr;
+  run->trail = Py_NewRef(trail);
+  steps.loss.set(trail, Py_NewRef(loss));
+  steps.in_backward.set(trail, PyLong_FromLong(1));
+  return reinterpret_cast<PyObject*>(run);
+}
+
 PyObject* expected_pass(PyObject* backend, PyObject* outputs, PyObject* args, PyObject* kwargs) {
   if (debugged() || !plain_call(outputs, args, kwargs) || !optimizes(backend)) return nullptr;
   PyObject* output = PyTuple_GET_ITEM(outputs, 0);
-  Held trail(usual(backend, 0));
-  if (!trail || !THPVariable_CheckExact(output) || !calm(trail)) return nullptr;
+  bool plain = false;
+  Held trail(usual(backend, 0, plain));
+  if (!trail || !THPVariable_CheckExact(output)) return nullptr;
+  if (plain) {
+    double number = plain_number(THPVariable_Unpack(output));
+    return std::isnan(number) ? nullptr : plain_pass(trail, number);
+  }
+  if (!calm(trail)) return nullptr;
   PyObject* next = py.next(py.at(trail));
   if (next == nullptr || !Py_IS_TYPE(next, steps.pass)) return nullptr;
   PyObject* known = steps.plain(next);
@@ -246,7 +271,7 @@ PyObject* expected_pass(PyObject* backend, PyObject* outputs, PyObject* args, Py
   if (known == nullptr || !PyTuple_CheckExact(known) || std::isnan(number) || number == 0) return nullptr;
   uint64_t base = PyLong_AsUnsignedLongLong(py.base(trail));
   auto nodes = walk_as_known(THPVariable_Unpack(output), base, known);
-  Held mode(attribute(trail, "mode"));
+  Held mode(attribute(trail, NAME("mode")));
   long place = -1;
   if (!nodes || !mode || modes_on(mode, place) < 0) return nullptr;
   Held loss(PyFloat_FromDouble(number)), one(PyLong_FromLong(1));
@@ -273,10 +298,10 @@ PyObject* begin_pass(PyObject*, PyObject* const* given, Py_ssize_t count) {
 }
 
 // Adds to a number that is an attribute.
-void add(PyObject* object, const char* name, long more) {
+void add(PyObject* object, PyObject* name, long more) {
   Held before(attribute(object, name));
   Held after(before ? PyLong_FromLong(PyLong_AsLong(before) + more) : nullptr);
-  if (after) PyObject_SetAttrString(object, name, after);
+  if (after) PyObject_SetAttr(object, name, after);
 }
 
 // end_pass(run, result, failed=False): as backward.end.
@@ -289,14 +314,17 @@ PyObject* end_pass(PyObject*, PyObject* const* given, Py_ssize_t count) {
   long within = PyLong_AsLong(steps.in_backward(trail)) - 1;
   steps.in_backward.set(trail, PyLong_FromLong(within > 0 ? within : 0));
   if (run->put_on) {
-    Held mode(attribute(trail, "mode"));
+    Held mode(attribute(trail, NAME("mode")));
     Held done(PyObject_CallOneArg(steps.take_out, mode));
   }
-  steps.last_pass.set(watch, Py_NewRef(run->event));
+  if (run->event != nullptr) steps.last_pass.set(watch, Py_NewRef(run->event));
   if (!failed && within <= 0) {
-    Held learning(attribute(trail, "learning")), backend(attribute(trail, "backend"));
-    add(learning, "passes", 1);
-    add(backend, "backward_passes", 1);
+    Held backend(attribute(trail, NAME("backend")));
+    add(backend, NAME("backward_passes"), 1);
+  }
+  if (!failed && within <= 0 && run->event != nullptr) {
+    Held learning(attribute(trail, NAME("learning")));
+    add(learning, NAME("passes"), 1);
     steps.after_backward.set(trail, Py_NewRef(Py_True));
     PyObject* suspects = steps.suspects(watch);
     if (py.on(watch) == Py_True && PyList_Check(suspects) && PyList_GET_SIZE(suspects) > 0) {
@@ -323,7 +351,7 @@ PyObject* expected_update(PyObject* trail, PyObject* optimizer, PyObject* args, 
       PyTuple_GET_ITEM(key, 0) != reinterpret_cast<PyObject*>(Py_TYPE(optimizer)) ||
       PyLong_AsLong(steps.times(next)) < 2 || (PyLong_AsLong(steps.passed(next)) + 1) % 64 == 0)
     return nullptr;
-  Held groups(attribute(optimizer, "param_groups"));
+  Held groups(attribute(optimizer, NAME("param_groups")));
   PyObject* asked[] = {groups, steps.varying};
   Held now(groups ? settings(nullptr, asked, 2) : nullptr);
   if (!now || !PyTuple_CheckExact(now) || PyTuple_GET_SIZE(now.object) + 2 != PyTuple_GET_SIZE(key))
@@ -335,23 +363,28 @@ PyObject* expected_update(PyObject* trail, PyObject* optimizer, PyObject* args, 
 }
 
 bool begins_as_usual(PyObject* backend, PyObject* optimizer, PyObject* args, PyObject* kwargs, PyObject* frame) {
-  Held trail(usual(backend, 0));
-  PyObject* update = trail ? expected_update(trail, optimizer, args, kwargs) : nullptr;
-  if (update == nullptr || !PyFrame_Check(frame)) return false;
-  Held updates(attribute(trail, "updates")), mode(attribute(trail, "mode"));
-  Held open(attribute(updates, "_open"));
+  bool plain = false;
+  Held trail(usual(backend, 0, plain));
+  PyObject* update = trail && !plain ? expected_update(trail, optimizer, args, kwargs) : nullptr;
+  if (!trail || (update == nullptr && !plain) || !PyFrame_Check(frame)) return false;
+  Held updates(attribute(trail, NAME("updates"))), mode(attribute(trail, NAME("mode")));
+  Held open(attribute(updates, NAME("_open")));
   long place = -1;
   if (!mode || !open || !PyList_CheckExact(open) || PyList_GET_SIZE(open.object) != 0 ||
-      modes_on(mode, place) != 1 || place != 0)
+      (!plain && (modes_on(mode, place) != 1 || place != 0)))
     return false;
   Held code(reinterpret_cast<PyObject*>(PyFrame_GetCode(reinterpret_cast<PyFrameObject*>(frame))));
   Held address(PyLong_FromVoidPtr(frame)), one(PyLong_FromLong(1));
-  Held passed(PyLong_FromLong(PyLong_AsLong(steps.passed(update)) + 1));
   Held named(address ? PyTuple_Pack(2, address.object, code.object) : nullptr);
-  if (!named || !one || !passed || PyList_Append(open, named) < 0) return false;
+  Held passed(plain ? nullptr : PyLong_FromLong(PyLong_AsLong(steps.passed(update)) + 1));
+  if (!named || !one || PyErr_Occurred() || PyList_Append(open, named) < 0) return false;
+  if (plain) {
+    steps.updating.set(trail, Py_NewRef(one));
+    return true;
+  }
   Held popped(PyObject_CallNoArgs(steps.pop));
-  if (!popped || PyObject_SetAttrString(updates, "_update", update) < 0 ||
-      PyObject_SetAttrString(updates, "_quiet", Py_True) < 0)
+  if (!popped || PyObject_SetAttr(updates, NAME("_update"), update) < 0 ||
+      PyObject_SetAttr(updates, NAME("_quiet"), Py_True) < 0)
     return false;
   steps.passed.set(update, Py_NewRef(passed));
   steps.updating.set(trail, Py_NewRef(one));
@@ -413,51 +446,149 @@ bool seen(PyObject* trail, PyObject* optimizer) {
   PyObject* watch = py.watcher(trail);
   if (py.on(watch) == Py_False) return true;
   if (py.on(watch) != Py_True || !calm(trail)) return false;
-  Held learning(attribute(trail, "learning"));
-  Held table(attribute(learning, "_known"));
-  Held data(attribute(table, "data")), reference(PyWeakref_NewRef(optimizer, nullptr));
+  Held learning(attribute(trail, NAME("learning")));
+  Held table(attribute(learning, NAME("_known")));
+  Held data(attribute(table, NAME("data"))), reference(PyWeakref_NewRef(optimizer, nullptr));
   PyObject* known = data && reference && PyDict_Check(data) ? PyDict_GetItem(data, reference) : nullptr;
-  Held clean(attribute(known, "clean")), zeroed(attribute(learning, "zeroed"));
-  Held groups(attribute(optimizer, "param_groups"));
+  Held clean(attribute(known, NAME("clean"))), zeroed(attribute(learning, NAME("zeroed")));
+  Held groups(attribute(optimizer, NAME("param_groups")));
   PyObject* first = nullptr;
   if (!groups || clean != Py_True || zeroed != Py_True || !all_well(groups, first)) return false;
-  Held gradient(PyObject_GetAttrString(first, "grad"));
+  Held gradient(PyObject_GetAttr(first, NAME("grad")));
   Held weakly(gradient ? PyWeakref_NewRef(gradient, nullptr) : nullptr), none(PyLong_FromLong(0));
-  if (!weakly || !none || PyObject_SetAttrString(known, "gradient", weakly) < 0) return false;
-  add(known, "steps", 1);
-  PyObject_SetAttrString(learning, "zeroed", Py_False);
-  PyObject_SetAttrString(learning, "passes", none);
+  if (!weakly || !none || PyObject_SetAttr(known, NAME("gradient"), weakly) < 0) return false;
+  add(known, NAME("steps"), 1);
+  PyObject_SetAttr(learning, NAME("zeroed"), Py_False);
+  PyObject_SetAttr(learning, NAME("passes"), none);
   return PyErr_Occurred() == nullptr;
+}
+
+// Reports a step that is in all but its time and loss as step `last`; its index, -1 where Python has to.
+// As Recorder.again, whose lock it takes where that is free.
+long again(PyObject* backend, long last, int64_t took, PyObject* loss) {
+  Held runtime(attribute(backend, NAME("runtime")));
+  Held recorder(attribute(runtime, NAME("recorder")));
+  Held lock(attribute(recorder, NAME("_lock")));
+  Held taken(lock ? PyObject_CallMethodOneArg(lock, NAME("acquire"), Py_False) : nullptr);
+  if (taken != Py_True) return -1;
+  long index = -1;
+  {
+    Held run(attribute(recorder, NAME("_run"))), made(attribute(recorder, NAME("_steps")));
+    Held alerts(attribute(recorder, NAME("_alerts")));
+    Held sent(run != Py_None ? attribute(run, NAME("_sent")) : nullptr);
+    Held more(sent == Py_False ? attribute(run, NAME("more")) : nullptr);
+    Held entry(more ? Py_BuildValue("LO", static_cast<long long>(took), loss) : nullptr);
+    Held next(PyLong_FromLong(last + 2));
+    if (entry && next && PyList_CheckExact(more) && PyList_GET_SIZE(more.object) < kRun && is(alerts, 0) && is(made, last + 1) &&
+        PyList_Append(more, entry) == 0 && PyObject_SetAttr(recorder, NAME("_steps"), next) == 0)
+      index = last + 1;
+  }
+  Held done(PyObject_CallMethodNoArgs(lock, NAME("release")));
+  return index;
+}
+
+int64_t now_ns() {  // as time.perf_counter_ns
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Whether the open step was closed as the one before; as repeats.repeat.
+bool repeated(PyObject* trail, PyObject* source) {
+  PyObject *at = py.at(trail), *watch = py.watcher(trail), *loss = steps.loss(trail);
+  Held backend(attribute(trail, NAME("backend"))), ended(attribute(trail, NAME("ended")));
+  Held last(ended && PyObject_Size(ended) > 0 ? PySequence_GetItem(ended, -1) : nullptr);
+  Held closed(attribute(trail, NAME("closed"))), marks(attribute(watch, NAME("_marks")));
+  Held partial(attribute(trail, NAME("partial"))), had(attribute(trail, NAME("had_loss")));
+  Held started(attribute(trail, NAME("_started"))), root(attribute(trail, NAME("root")));
+  Held stops(attribute(trail, NAME("stops")));
+  Held past(attribute(stops, NAME("past")));
+  if (!last || !PyTuple_Check(last) || PyTuple_GET_SIZE(last.object) != 4 ||
+      PyTuple_GET_ITEM(last.object, 2) != at || !closed || !PyTuple_CheckExact(closed) ||
+      PyTuple_GET_ITEM(closed.object, 1) != source || partial != Py_False || !marks ||
+      !PyDict_CheckExact(marks) || PyDict_GET_SIZE(marks.object) != 0 || !calm(trail) || !root ||
+      (loss != Py_None) != (had == Py_True) || !past || !started)
+    return false;
+  int64_t now = now_ns(), begun = PyLong_AsLongLong(started);
+  long index = again(backend, PyLong_AsLong(PyTuple_GET_ITEM(last.object, 0)), now - begun, loss);
+  if (index < 0) return false;
+  Held number(PyLong_FromLong(index)), time(PyLong_FromLongLong(now));
+  PyObject* parts[] = {number, PyTuple_GET_ITEM(last.object, 1), at, Py_None};
+  Held ending(PyObject_Vectorcall(reinterpret_cast<PyObject*>(Py_TYPE(last.object)), parts, 4, nullptr));
+  Held added(ending ? PyObject_CallMethodOneArg(ended, NAME("append"), ending) : nullptr);
+  add(trail, NAME("steps"), 1);
+  steps.open.set(watch, Py_NewRef(Py_False));
+  steps.last_pass.set(watch, Py_NewRef(Py_None));
+  PyObject_SetAttr(watch, NAME("read_out"), Py_None);
+  PyObject_SetAttr(trail, NAME("_started"), time);
+  Held begin(Py_NewRef(py.base(trail))), end(PyLong_FromUnsignedLongLong(at::sequence_number::peek()));
+  PyObject* step[] = {past, begin, end, at};
+  Held kept(PyObject_VectorcallMethod(NAME("add"), step, 4, nullptr));
+  py.base.set(trail, Py_NewRef(end));
+  py.at.set(trail, Py_NewRef(root));
+  py.place.set(trail, Py_NewRef(Py_None));
+  py.loop.set(trail, Py_NewRef(Py_None));
+  steps.loss.set(trail, Py_NewRef(Py_None));
+  steps.after_backward.set(trail, Py_NewRef(Py_False));
+  PyObject_SetAttr(trail, NAME("in_body"), Py_False);
+  return true;
+}
+
+// Whether a step of which its time alone is told was closed as the one before; as PlainSteps.close.
+bool plain_closed(PyObject* backend, PyObject* trail, PyObject* optimizer, PyObject* frame) {
+  Held plain(attribute(trail, NAME("plain_steps")));
+  Held kind(attribute(plain, NAME("_kind"))), where(attribute(plain, NAME("_where")));
+  Held index(attribute(plain, NAME("_index"))), had(attribute(plain, NAME("_told_loss")));
+  Held started(attribute(trail, NAME("_started"))), updates(attribute(trail, NAME("updates")));
+  Held open(attribute(updates, NAME("_open")));
+  PyObject* loss = steps.loss(trail);
+  if (!open || !PyList_CheckExact(open) || PyList_GET_SIZE(open.object) != 1 || !index || !started ||
+      kind != reinterpret_cast<PyObject*>(Py_TYPE(optimizer)) || (loss != Py_None) != (had == Py_True) ||
+      !stands_as_before(where, frame))
+    return false;
+  int64_t now = now_ns();
+  long made = again(backend, PyLong_AsLong(index), now - PyLong_AsLongLong(started), loss);
+  if (made < 0) return false;
+  Held number(PyLong_FromLong(made)), time(PyLong_FromLongLong(now));
+  PyObject_SetAttr(plain, NAME("_index"), number);
+  PyObject_SetAttr(trail, NAME("_started"), time);
+  add(trail, NAME("steps"), 1);
+  steps.loss.set(trail, Py_NewRef(Py_None));
+  steps.updating.set(trail, PyLong_FromLong(0));
+  PyList_SetSlice(open, 0, 1, nullptr);
+  return true;
 }
 
 // Whether all of an optimizer's end was as usual; its trail stands behind it then, and only the step
 // itself is left to be closed. `source` is the user's line.
-PyObject* ends_as_usual(PyObject* backend, PyObject* optimizer, PyObject* frame, PyObject** source) {
-  Held trail(usual(backend, 1));
-  Held updates(attribute(trail, "updates")), mode(attribute(trail, "mode"));
-  Held quiet(attribute(updates, "_quiet")), update(attribute(updates, "_update"));
-  Held open(attribute(updates, "_open"));
+bool ends_as_usual(PyObject* trail, PyObject* optimizer, PyObject* frame, PyObject** source) {
+  Held updates(attribute(trail, NAME("updates"))), mode(attribute(trail, NAME("mode")));
+  Held quiet(attribute(updates, NAME("_quiet"))), update(attribute(updates, NAME("_update")));
+  Held open(attribute(updates, NAME("_open")));
   if (quiet != Py_True || !update || !Py_IS_TYPE(update.object, steps.update) || !open || !mode ||
       !PyList_CheckExact(open) || PyList_GET_SIZE(open.object) != 1 || steps.last(update) == nullptr ||
-      steps.last(update) == Py_None || !stands_as_before(steps.where(update), frame))
-    return nullptr;
-  Held none(PyLong_FromLong(0));
-  if (!none || !seen(trail, optimizer) || !put_on(mode)) return nullptr;
+      steps.last(update) == Py_None || !stands_as_before(steps.where(update), frame) ||
+      !seen(trail, optimizer) || !put_on(mode))
+    return false;
   PyList_SetSlice(open, 0, 1, nullptr);
-  PyObject_SetAttrString(updates, "_quiet", Py_False);
-  PyObject_SetAttrString(updates, "_update", Py_None);
-  steps.updating.set(trail, Py_NewRef(none));
+  PyObject_SetAttr(updates, NAME("_quiet"), Py_False);
+  PyObject_SetAttr(updates, NAME("_update"), Py_None);
+  steps.updating.set(trail, PyLong_FromLong(0));
   py.at.set(trail, Py_NewRef(steps.last(update)));
   *source = PyTuple_GET_ITEM(steps.where(update), 3);
-  return Py_NewRef(trail);
+  return true;
 }
 
 // end_update(backend, optimizer, frame): as optimizers.end.
 PyObject* end_update(PyObject*, PyObject* const* given, Py_ssize_t count) {
   PyObject* source = nullptr;
-  Held trail(count == 3 ? ends_as_usual(given[0], given[1], given[2], &source) : nullptr);
+  bool plain = false;
+  Held trail(count == 3 ? usual(given[0], 1, plain) : nullptr);
+  if (trail && plain && plain_closed(given[0], trail, given[1], given[2])) Py_RETURN_NONE;
+  bool ended = trail && !plain && ends_as_usual(trail, given[1], given[2], &source);
   PyErr_Clear();
-  if (!trail) return PyObject_Vectorcall(steps.end_update, given, count, nullptr);
+  if (!ended) return PyObject_Vectorcall(steps.end_update, given, count, nullptr);
+  if (repeated(trail, source)) Py_RETURN_NONE;
+  PyErr_Clear();
   PyObject* arguments[] = {trail, given[1], source};
   return quietly(steps.close, arguments, 3, nullptr);
 }

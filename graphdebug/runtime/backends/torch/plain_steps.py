@@ -26,25 +26,15 @@ STEPS = 1
 class PlainSteps:
     """One thread's, which alone calls it. It is the run of the engine, too, as ``backward`` has one."""
 
-    __slots__ = (
-        "_backend",
-        "_code",
-        "_index",
-        "_kind",
-        "_lasti",
-        "_source",
-        "_told_loss",
-        "_trail",
-    )
+    __slots__ = ("_backend", "_index", "_kind", "_told_loss", "_trail", "_where")
 
     def __init__(self, trail: Trail) -> None:
         self._trail, self._backend = trail, trail.backend
         self._index = -1
         """The last step's; below 0 where it wasn't told here."""
         self._kind: type | None = None
-        self._code: CodeType | None = None
-        self._lasti = 0
-        self._source: Source | None = None
+        self._where: tuple[CodeType | None, int, int, Source | None] = (None, 0, 0, None)
+        """The user's position at its end, how many frames away that was, and its source."""
         self._told_loss = False
 
     def usual(self) -> bool:
@@ -79,28 +69,32 @@ class PlainSteps:
     def close(self, optimizer: Any, frame: FrameType, now: int) -> None:
         """An optimizer's step, called by ``frame``, is over, and the program's step with it."""
         trail, kind = self._trail, type(optimizer)
-        code, lasti, _ = position(frame)
+        code, lasti, hops = position(frame)
+        known_code, known_lasti, _, source = self._where
         loss, trail.loss = trail.loss, None
         took, trail._started = now - trail._started, now
         trail.steps += 1
         if (
-            code is self._code
-            and lasti == self._lasti
+            code is known_code
+            and lasti == known_lasti
             and kind is self._kind
             and (loss is not None) is self._told_loss
         ):
             self._index = self._backend.runtime.recorder.again(self._index, took, loss)
             if self._index >= 0:
                 return
-        self._code, self._lasti, self._kind = code, lasti, kind
-        self._told_loss = loss is not None
-        self._source = None if code is None else source_at(code, lasti)
+        source = None if code is None else source_at(code, lasti)
+        self._where, self._kind, self._told_loss = (
+            (code, lasti, hops, source),
+            kind,
+            loss is not None,
+        )
         name = f"{kind.__name__}.step"
         self._index = self._backend.runtime.recorder.step(
             kind="eager",
             framework="torch",
             name=name,
-            source=self._source,
+            source=source,
             duration_ns=took,
             graph=None,
             forward_nodes=0,
@@ -108,5 +102,5 @@ class PlainSteps:
             devices=(),
             loss=loss,
         )
-        trail.closed = name, self._source
+        trail.closed = name, source
         self._backend.tiers.begin()
