@@ -16,6 +16,7 @@ from support.markers import program
 from support.observer import Observation
 from support.tiers import TIERS, tier_environment
 
+from graphdebug.protocol.dap import Configuration
 from graphdebug.protocol.model import Backend
 from graphdebug.protocol.runtime import AlertEvent, BackendEvent, GraphEvent, StepEvent
 
@@ -52,6 +53,29 @@ def test_both_tiers_say_the_same(args: tuple[str, ...], native: dict[str, str]) 
         assert found == expected
 
 
+@pytest.mark.parametrize("capture", ["nodes", "steps"])
+def test_steps_that_are_as_those_before_are_told_alike_until_one_is_not(
+    capture: Any, native: dict[str, str]
+) -> None:
+    """What goes wrong once steps have settled, and what only changes; nothing of it is changed by us."""
+    path, configuration = program("torch_settled.py"), Configuration(capture=capture)
+    alone = subprocess.run([sys.executable, path], capture_output=True, text=True)
+    python, quick = (
+        Observation(path, configuration=configuration, env=tier_environment(name)) for name in TIERS
+    )
+    assert (state(python).tier, state(quick).tier) == ("python", "native")
+    for found in (python, quick):
+        assert (found.returncode, found.stdout) == (0, alone.stdout)
+    alerts = [event.alert.kind for event in python.of(AlertEvent)]
+    assert alerts == (
+        ["parameter", "inf", "nan", "gradient", "parameter"] if capture == "nodes" else []
+    )
+    assert quick.of(AlertEvent) == python.of(AlertEvent)
+    assert told(quick) == told(python)
+    assert [step.index for step in quick.steps] == list(range(179))
+    assert all(step.duration_ns > 0 for found in (python, quick) for step in found.steps)
+
+
 def state(observation: Observation) -> Backend:
     """The last that was said of the backend."""
     backend: Backend = observation.of(BackendEvent)[-1].backend
@@ -78,9 +102,9 @@ def test_a_step_that_was_seen_is_not_looked_at_in_python(
     path.write_text(COUNTED)
     found = Observation(path, env=tier)
     assert found.returncode == 0, found.stderr
-    seen, walked = map(int, found.stdout.split())
+    seen, walked, updated = map(int, found.stdout.split())
     native = state(found).tier == "native"
-    assert (seen == walked == 0) if native else (seen >= 80 and walked == 10)
+    assert (seen == walked == updated == 0) if native else (seen >= 80 and walked == updated == 10)
 
 
 COUNTED = """
@@ -103,7 +127,7 @@ def step():
 for _ in range(4):
     step()
 if sys.modules.get("graphdebug.runtime.boot"):
-    from graphdebug.runtime.backends.torch import backward, forward
+    from graphdebug.runtime.backends.torch import backward, forward, optimizers
 
     counts = {}
 
@@ -118,9 +142,10 @@ if sys.modules.get("graphdebug.runtime.boot"):
 
     counted(forward.ForwardMode, "seen")
     counted(backward, "_root")
+    counted(optimizers.OptimizerSteps, "end")
     for _ in range(10):
         step()
-    print(counts.get("seen", 0), counts.get("_root", 0))
+    print(counts.get("seen", 0), counts.get("_root", 0), counts.get("end", 0))
 """
 
 
