@@ -1,6 +1,6 @@
 """Where the time of an observed training step goes, part by part, on the workloads W1 to W4.
 
-``python tests/benchmarks/parts.py [--rounds N] [--output DIRECTORY]`` writes ``parts.md`` and ``parts.json``.
+``python -m tests.benchmarks parts`` writes ``parts.md`` and ``parts.json``.
 Each part of a step is timed in the calling thread, the threads beside it by their CPU time, in processes
 that take turns (``turns.py``); given is what a part takes longer than in the bare program of the same
 round. The floors are what any way to see as much takes that does nothing with it.

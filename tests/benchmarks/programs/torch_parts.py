@@ -5,6 +5,7 @@ step, and the loss. ``PEER``: the least that something that sees steps can do; n
 """
 
 import contextlib
+import itertools
 import statistics
 import sys
 import threading
@@ -83,7 +84,7 @@ def step(made, times):
     optimizer.step()
     updated = clock()
     at = (begin, zeroed, forward, lost, backward, updated)
-    for part, took in enumerate(after - before for before, after in zip(at, at[1:], strict=False)):
+    for part, took in enumerate(after - before for before, after in itertools.pairwise(at)):
         times[part].append(took)
     return loss
 

@@ -86,28 +86,10 @@ class Trail:
     """
 
     __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "after_backward",
-        "aside",
-        "at",
-        "base",
-        "in_backward",
-        "interrupted",
-        "level",
-        "loop",
-        "loss",
-        "names_stop",
-        "on",
-        "pending",
-        "place",
-        "standing",
-        "trained",
-        "updating",
-        "wanted",
-        "watch",
-        "watches",
-    )
+        "__dict__", "__weakref__", "after_backward", "aside", "at", "base", "in_backward", "interrupted",
+        "level", "loop", "loss", "names_stop", "on", "pending", "place", "standing", "trained", "updating",
+        "wanted", "watch", "watches",
+    )  # fmt: skip
     """What the native tier reads stands at a fixed place."""
 
     level: int

@@ -73,15 +73,8 @@ class Watch:
     """One thread's, which alone calls it."""
 
     __slots__ = (
-        "__dict__",
-        "at_zero",
-        "following",
-        "last_pass",
-        "on",
-        "open",
-        "spoilt_loss",
-        "suspects",
-    )
+        "__dict__", "at_zero", "following", "last_pass", "on", "open", "spoilt_loss", "suspects"
+    )  # fmt: skip
     """What the native tier reads stands at a fixed place."""
 
     on: bool
