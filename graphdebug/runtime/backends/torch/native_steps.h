@@ -315,7 +315,8 @@ PyObject* end_pass(PyObject*, PyObject* const* given, Py_ssize_t count) {
   steps.in_backward.set(trail, PyLong_FromLong(within > 0 ? within : 0));
   if (run->put_on) {
     Held mode(attribute(trail, NAME("mode")));
-    Held done(PyObject_CallOneArg(steps.take_out, mode));
+    PyObject* arguments[] = {mode};
+    Held done(mode ? quietly(steps.take_out, arguments, 1, nullptr) : nullptr);
   }
   if (run->event != nullptr) steps.last_pass.set(watch, Py_NewRef(run->event));
   if (!failed && within <= 0) {
@@ -587,8 +588,16 @@ PyObject* end_update(PyObject*, PyObject* const* given, Py_ssize_t count) {
   bool ended = trail && !plain && ends_as_usual(trail, given[1], given[2], &source);
   PyErr_Clear();
   if (!ended) return PyObject_Vectorcall(steps.end_update, given, count, nullptr);
-  if (repeated(trail, source)) Py_RETURN_NONE;
+  bool outermost = !quiet;
+  if (outermost) enter_quiet();
+  bool done = repeated(trail, source);
+  if (outermost) leave_quiet();
+  if (PyErr_Occurred() != nullptr && !PyErr_ExceptionMatches(PyExc_Exception)) {
+    steps.interrupted.set(trail, Py_NewRef(Py_True));  // as interrupts.notice; it is the program's
+    return nullptr;
+  }
   PyErr_Clear();
+  if (done) Py_RETURN_NONE;
   PyObject* arguments[] = {trail, given[1], source};
   return quietly(steps.close, arguments, 3, nullptr);
 }
