@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from support.dap import Session, Start
 from support.markers import line, program
+from support.processes import wait_until
 
 pytestmark = pytest.mark.frameworks
 
 
-def stops(session: Session) -> list[dict[str, Any]]:
-    """Continue through the program, and note what each stop shows."""
-    seen = []
+HELD = 1.0
+"""Seconds for which one of the stops is looked at."""
+
+
+def stops(session: Session, held: int = -1) -> list[dict[str, Any]]:
+    """Continue through the program, and note what each stop shows; one of them is long."""
+    seen: list[dict[str, Any]] = []
     while (stop := session.next_stop()) is not None:
         frame = session.request("stackTrace", threadId=stop["threadId"])["stackFrames"][0]
         scopes = {
@@ -22,6 +28,9 @@ def stops(session: Session) -> list[dict[str, Any]]:
             )["variables"]
             for scope in session.request("scopes", frameId=frame["id"])["scopes"]
         }
+        if len(seen) == held:
+            until = time.monotonic() + HELD
+            wait_until(lambda: time.monotonic() > until, "some time to pass")  # noqa: B023
         seen.append({**stop, "frame": frame, "scopes": scopes})
         session.request("continue", threadId=stop["threadId"])
     return seen
@@ -33,7 +42,7 @@ def test_torch_stops_in_each_iteration(start: Start, graphdebug_adapter: str) ->
     session.launch(program=path, breakpoints={path: [line(path, "add")]})
     (breakpoint,) = session.breakpoints[path]
     assert breakpoint["message"].startswith("line: ")
-    seen = stops(session)
+    seen = stops(session, held=5)
     values = [
         variable["value"]
         for stop in seen
@@ -44,6 +53,7 @@ def test_torch_stops_in_each_iteration(start: Start, graphdebug_adapter: str) ->
     steps = session.request("graphdebugSteps")
     assert steps["total"] == 10
     assert {step["kind"] for step in steps["steps"]} == {"eager"}
+    assert max(step["durationNs"] for step in steps["steps"]) < HELD * 1e9, "a stop is no step"
     state = session.request("graphdebugState")
     assert [(item["name"], item["active"]) for item in state["backends"]] == [("torch", True)]
     nodes = session.request("graphdebugNodes", step=3, path=path, line=line(path, "add"))["nodes"]
@@ -64,7 +74,7 @@ def test_tensorflow_stops_while_building_and_at_the_boundary(
     assert breakpoint["message"].startswith("boundary: ")
     assert "tf.while_loop" in breakpoint["message"]
 
-    building, boundary = stops(session)
+    building, boundary = stops(session, held=1)
     assert building["frame"]["line"] == add
     assert "symbolic" in building["text"]
     shown = {item["name"]: item["value"] for item in building["scopes"]["Locals"]}
@@ -81,6 +91,7 @@ def test_tensorflow_stops_while_building_and_at_the_boundary(
 
     (step,) = session.request("graphdebugSteps")["steps"]
     assert (step["kind"], step["source"]["line"]) == ("session", line(path, "run"))
+    assert 0 < step["durationNs"] < HELD * 1e9, "a stop is no step"
     nodes = session.request("graphdebugNodes", step=0, path=path, line=add)["nodes"]
     assert [node["outputs"][0]["value"] for node in nodes] == list(range(2, 21, 2))
     assert [node["iteration"] for node in nodes] == list(range(10))

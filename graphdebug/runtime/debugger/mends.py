@@ -16,6 +16,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from graphdebug.runtime.debugger import ASK, breakpoints, children, unfit
+from graphdebug.runtime.debugger.held import holding
 
 _mended = False
 
@@ -31,6 +32,7 @@ def mend() -> None:
         answer_without_delay(debugger)
         end_without_delay(debugger)
         ask_conditions_safely(debugger)
+        tell_how_long_threads_are_held(debugger)
     children.choose()
     trace_without_threads()
     children.announce()
@@ -121,6 +123,24 @@ def ask_conditions_safely(debugger: Any) -> None:
             return original(self, info, _Raises(condition, error), new_frame)
 
     debugger.handle_breakpoint_condition = handle_breakpoint_condition
+
+
+def tell_how_long_threads_are_held(debugger: Any) -> None:
+    """Let ``held`` know of each stop."""
+    try:
+        original = debugger.do_wait_suspend
+        if original.__code__.co_varnames[:3] != ("self", "thread", "frame"):
+            raise TypeError("PyDB.do_wait_suspend takes other arguments")
+    except Exception as error:
+        unfit("the time of a step has that of the stops in it", error)
+        return
+
+    @functools.wraps(original)
+    def do_wait_suspend(*args: Any, **kwargs: Any) -> Any:
+        with holding():
+            return original(*args, **kwargs)
+
+    debugger.do_wait_suspend = do_wait_suspend
 
 
 @functools.lru_cache(maxsize=256)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -198,7 +199,7 @@ def hook() -> None:
         trace_new = pydev_monkey._on_set_trace_for_new_thread
         for function, names in (
             *((request, ("self", "py_db", "request")) for request in asks.values()),
-            (suspend, ("self", "thread", "frame", "event", "arg")),
+            (inspect.unwrap(suspend), ("self", "thread", "frame", "event", "arg")),
             (stop_on_unhandled_exception, ("py_db", "thread", "additional_info", "arg")),
             (trace_new, ("global_debugger",)),
         ):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 from graphdebug.protocol.model import Phase, Source, StepKind
+from graphdebug.runtime.debugger import held
 from graphdebug.runtime.frames import source_of, user_frame
 
 
@@ -26,8 +26,8 @@ class Call:
     """The user's frame that called, while the call goes on."""
     source: Source | None
     """Its line."""
-    began: int = field(default_factory=time.perf_counter_ns)
-    """When, in nanoseconds of ``perf_counter``."""
+    began: int = field(default_factory=held.clock)
+    """When, in nanoseconds of ``held.clock``."""
     spent: int = 0
     """Nanoseconds of it that were our own."""
     phase: Phase = "forward"
@@ -51,7 +51,7 @@ class Call:
 
     def duration(self) -> int:
         """Nanoseconds that the call took without ours."""
-        return time.perf_counter_ns() - self.began - self.spent
+        return held.clock() - self.began - self.spent
 
 
 class Calls:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import threading
-import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from graphdebug.runtime.backends.tensorflow.eager_records import Event, flat
 from graphdebug.runtime.backends.tensorflow.eager_trail import Trail
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches
+from graphdebug.runtime.debugger import held
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
@@ -91,7 +91,7 @@ class Eager:
         loop = self._loop
         loop.optimizes, loop.pending = True, None
         self._report(call, self._elapsed(call), None)
-        loop.ended = time.perf_counter_ns()
+        loop.ended = held.clock()
 
     def flush(self) -> None:
         """Report the gradient that no optimizer used."""
@@ -99,16 +99,16 @@ class Eager:
         waiting, loop.pending = loop.pending, None
         if waiting is not None:
             self._report(*waiting)
-            loop.ended = time.perf_counter_ns()
+            loop.ended = held.clock()
 
     def resume(self) -> None:
         """The time of the next step begins now."""
         if self._loop.ended is not None:
-            self._loop.ended = time.perf_counter_ns()
+            self._loop.ended = held.clock()
 
     def _elapsed(self, call: Call) -> int:
         ended = self._loop.ended
-        return call.duration() if ended is None else time.perf_counter_ns() - ended
+        return call.duration() if ended is None else held.clock() - ended
 
     def _report(self, call: Call, duration: int, last: Event | None) -> None:
         def step(graph: int | None, forward: int, backward: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches, wrapped
 from graphdebug.runtime.backends.tensorflow.runs import Run
 from graphdebug.runtime.backends.tensorflow.session import Sessions
+from graphdebug.runtime.debugger import held
 
 _RUN = "self options feed_dict fetch_list target_list run_metadata"
 _ENTRY = "self fetches feed_dict options run_metadata"
@@ -90,10 +90,10 @@ class RunHook(SessionHook):
             call = own = self.backend.begin("session", "Session.run")
         if call is None or call.kind != "session" or call.running:
             return None, args, kwargs
-        began = time.perf_counter_ns()
+        began = held.clock()
         run, arguments = self.sessions.prepare(*args)
         call.ran, call.running = run, True
-        call.spent += time.perf_counter_ns() - began
+        call.spent += held.clock() - began
         return (call, own, arguments[-1]), arguments, kwargs
 
     def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +106,7 @@ class RunHook(SessionHook):
 
     def leave(self, state: tuple[Call, Call | None, Any], result: Any, failed: bool) -> None:
         call, own, metadata = state
-        began = time.perf_counter_ns()
+        began = held.clock()
         duration = call.duration()
         call.running = False
         if own is not None:
@@ -114,7 +114,7 @@ class RunHook(SessionHook):
         self.sessions.collect(call.ran, metadata, failed)
         if not failed:
             call.ran.results = result
-        call.spent += time.perf_counter_ns() - began
+        call.spent += held.clock() - began
         if own is not None and not failed:
             self.sessions.report(own, call.ran, duration)
 
@@ -180,13 +180,13 @@ class CallableHook(SessionHook):
         call = self.backend.begin("session", self.what)
         if call is None:
             return None, args, kwargs
-        began = time.perf_counter_ns()
+        began = held.clock()
         theirs = kwargs.get("run_metadata")
         run, made, ours = self.sessions.prepare_callable(args[0], args[1:])
         if ours is not None:
             args, kwargs = (made, *args[1:]), {**kwargs, "run_metadata": ours}
         call.ran, call.running = run, True
-        call.spent += time.perf_counter_ns() - began
+        call.spent += held.clock() - began
         return (call, theirs, ours), args, kwargs
 
     def leave(self, state: tuple[Call, Any, Any], result: Any, failed: bool) -> None:

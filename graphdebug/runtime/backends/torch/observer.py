@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from graphdebug.runtime.backends.torch.recompiles import Recompiles
 from graphdebug.runtime.backends.torch.trail import LEVELS, NODES, OFF, Trail
 from graphdebug.runtime.backends.torch.warned import WarningPlaces
 from graphdebug.runtime.backends.torch.watches import Watched, Watches, unwatchable, wrong
+from graphdebug.runtime.debugger import held
 from graphdebug.runtime.past import Past
 
 if TYPE_CHECKING:
@@ -151,6 +153,7 @@ class TorchBackend(Backend):
         compiled = CompiledCalls(self, self._presence.visible)
         self._dynamo = [compiled, self.dynamo_graphs, self.recompiles]
         self._warnings.install()
+        held.told.append(self._was_held)
         self.trail()
         self.tiers.install()
         self._installed = True
@@ -160,6 +163,8 @@ class TorchBackend(Backend):
         self.active = False
         self._patches.restore()
         self._warnings.remove()
+        with suppress(ValueError):  # it was never put there
+            held.told.remove(self._was_held)
         for hooks in self._dynamo:
             hooks.remove()
         self._presence.remove()
@@ -206,6 +211,10 @@ class TorchBackend(Backend):
             self._patches.replace(owner, name, parameters, wrap)
         except HookUnfit as error:
             self.unfit(f"{what} isn't seen", error)
+
+    def _was_held(self, nanoseconds: int) -> None:
+        if (trail := self.here()) is not None:
+            trail.was_held(nanoseconds)
 
     # -- what the hooks use
 

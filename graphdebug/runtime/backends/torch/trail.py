@@ -344,6 +344,10 @@ class Trail:
         self.after_backward = self.in_body = False
         self._started = clock()
 
+    def was_held(self, nanoseconds: int) -> None:
+        """A debugger held the thread: the open step took no longer for it."""
+        self._started += nanoseconds
+
     def finish(self) -> None:
         """The program ends."""
         if self.level == OFF:
