@@ -23,7 +23,8 @@ import torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "native.cpp")
-PARTS = (SOURCE, os.path.join(HERE, "native_steps.h"))
+_PARTS = ("numbers", "operations", "passes", "quiet", "updates")
+PARTS = (SOURCE, *(os.path.join(HERE, f"native_{part}.h") for part in _PARTS))
 """All that the library is made of."""
 
 PYTHONS = range(0x030A, 0x030E)
