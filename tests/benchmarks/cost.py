@@ -24,14 +24,16 @@ NODES, UNWATCHED = Configuration(), Configuration(nan_watch=False)
 GONE = "`nodes`, the client has gone"
 CONTROL = (Contender(BARE), Contender(AGAIN))
 OFF = Contender("`off`", Configuration(capture="off"))
-STEPS = Contender("`steps`", Configuration(capture="steps"))
+COUNTED = Configuration(capture="steps")
+STEPS = Contender("`steps`", COUNTED)
 ATTACHABLE = Contender("attachable, nobody there", tier="native", attachable=True)
 DEBUGPY = Contender("debugpy, a breakpoint elsewhere", adapter="debugpy")
 DEBUGGED = Contender("graphdebug as debugger, likewise", tier="native", adapter="graphdebug")
 TORCH = (
     *CONTROL,
     OFF,
-    STEPS,
+    Contender("`steps`, native tier", COUNTED, "native"),
+    Contender("`steps`, Python tier", COUNTED),
     Contender("`nodes`, native tier", NODES, "native"),
     Contender("`nodes`, native tier, `nanWatch` off", UNWATCHED, "native"),
     Contender("`nodes`, Python tier", NODES),

@@ -17,7 +17,7 @@ from torch.optim.optimizer import (
 from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.torch import modes
 from graphdebug.runtime.backends.torch.compiled import Visible
-from graphdebug.runtime.backends.torch.interrupts import noticed
+from graphdebug.runtime.backends.torch.interrupts import notice, noticed
 from graphdebug.runtime.backends.torch.optimizers import step_hooks
 from graphdebug.runtime.backends.torch.patches import Patches, unmark
 from graphdebug.runtime.backends.torch.scripted import ScriptCalls
@@ -122,11 +122,13 @@ class Presence:
             trail.learning.zeroed = True
             if not set_to_none or not modes.take_off(trail.mode):
                 return original(self_, set_to_none)
-            with noticed(trail):
-                try:
-                    return original(self_, set_to_none)
-                finally:
-                    modes.put_on(trail.mode)
+            try:
+                return original(self_, set_to_none)
+            except BaseException as error:
+                notice(trail, error)
+                raise
+            finally:
+                modes.put_on(trail.mode)
 
         return zero_grad
 
