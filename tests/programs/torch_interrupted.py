@@ -1,9 +1,10 @@
 """Is interrupted wherever Python looks for signals while our hooks run, in turn, and trains on each time.
 
-As people do who interrupt a notebook's cell, or a program that saves its model then. Where it was
-interrupted is printed.
+As people do who interrupt a notebook's cell, or a program that saves its model then; with an argument
+by an error that a signal handler of its own raises. Where it was interrupted is printed.
 """
 
+import signal
 import sys
 
 import torch
@@ -22,7 +23,14 @@ class Interrupts:
         self.left -= 1
         self.ours = "/graphdebug/runtime/" in frame.f_code.co_filename
         if self.left == 0:
-            raise KeyboardInterrupt(f"{event} {frame.f_code.co_filename}:{frame.f_lineno}")
+            self.place = f"{event} {frame.f_code.co_filename}:{frame.f_lineno}"
+            if len(sys.argv) > 1:
+                signal.raise_signal(signal.SIGUSR1)
+            raise KeyboardInterrupt(self.place)
+
+
+def give_up(number, frame):
+    raise TimeoutError(interrupts.place)
 
 
 def train(number):
@@ -33,6 +41,7 @@ def train(number):
     loss.backward()
 
 
+signal.signal(signal.SIGUSR1, give_up)
 torch.manual_seed(0)
 model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
@@ -44,7 +53,7 @@ while not everywhere:
     try:
         train(0.0)
         optimizer.step()
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, TimeoutError) as error:
         print(error)
         assert torch.is_grad_enabled() or not interrupts.ours
         torch.set_grad_enabled(True)  # as an interrupt in torch's own contexts may leave it

@@ -11,13 +11,18 @@ from graphdebug.protocol.runtime import AlertEvent, BackendEvent
 pytestmark = pytest.mark.frameworks
 
 
+@pytest.mark.parametrize("by", ["interrupt", "handler"])
 @pytest.mark.parametrize(("tier", "least"), [("python", 300), ("native", 20)])
-def test_steps_after_an_interrupt_anywhere_are_whole(tier: str, least: int) -> None:
-    """Each is told from the others by its loss."""
+def test_steps_after_an_interrupt_anywhere_are_whole(tier: str, least: int, by: str) -> None:
+    """Each is told from the others by its loss. A signal handler's own error is an interrupt, too."""
     path = program("torch_interrupted.py")
-    seen = Observation(path, env={"GRAPHDEBUG_TORCH_TIER": tier})
+    seen = Observation(
+        path, *([by] if by == "handler" else []), env={"GRAPHDEBUG_TORCH_TIER": tier}
+    )
     assert seen.returncode == 0, seen.stderr
     *where, count = seen.stdout.splitlines()
+    unraisable = seen.stderr.count("Exception ignored")
+    assert int(count) - 1 <= len(where) + unraisable, "each of them reached the program"
     ours = [place for place in where if "/graphdebug/runtime/" in place]
     assert len(ours) > least, "it was interrupted in our hooks"
     places = range(1, int(count) + 1)

@@ -1,7 +1,8 @@
 """What raises in the middle of something of ours, and isn't ours: it goes on to the program.
 
-That is an interrupt mostly, in a notebook as in a program that saves its model then and trains on. What
-we were about to do may be done by half, and is forgotten.
+That is an interrupt mostly, in a notebook as in a program that saves its model then and trains on; or
+an error of a signal handler's, at the end of a time limit, say. What we were about to do may be done by
+half, and is forgotten.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from graphdebug.runtime.backends.torch import modes
+from graphdebug.runtime.signals import raised_by_handler
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.trail import Trail
@@ -28,8 +30,13 @@ def noticed(trail: Trail | None) -> Iterator[None]:
 
 def notice(trail: Trail | None, error: BaseException) -> None:
     """It was raised in the middle of something of ours in the trail's thread."""
-    if trail is not None and not isinstance(error, Exception):
+    if trail is not None and is_interrupt(error):
         trail.interrupted = True
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it came from outside, whatever ran: out of a signal handler, mostly."""
+    return not isinstance(error, Exception) or raised_by_handler(error)
 
 
 def is_torn(trail: Trail) -> bool:

@@ -151,6 +151,24 @@ bool expected(PyObject* trail, PyObject* func, PyObject* args, PyObject* kwargs,
   return true;
 }
 
+// Whether the error that is raised is one of ours; else it goes on to the program. See interrupts.py.
+bool raised_is_ours() {
+  if (!PyErr_ExceptionMatches(PyExc_Exception)) return false;
+  PyObject *type, *error, *traceback;
+  PyErr_Fetch(&type, &error, &traceback);
+  PyErr_NormalizeException(&type, &error, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(error, traceback);
+  PyObject* interrupts = PyImport_ImportModule("graphdebug.runtime.backends.torch.interrupts");
+  PyObject* answer =
+      interrupts ? PyObject_CallMethod(interrupts, "is_interrupt", "O", error) : nullptr;
+  bool ours = answer != Py_True;
+  Py_XDECREF(answer);
+  Py_XDECREF(interrupts);
+  PyErr_Clear();
+  PyErr_Restore(type, error, traceback);
+  return ours;
+}
+
 // Whether there is anything to see in a result that is neither a tensor nor a list of them.
 bool tells(PyObject* func, PyObject* result) {
   if (result == Py_None) return PySet_Contains(py.writers, func) == 1;
@@ -205,7 +223,7 @@ PyObject* torch_function(PyObject*, PyObject* const* given, Py_ssize_t count) {
     if (done) {
       watched(trail, *check, op, args, kwargs, result, caller);
       Py_DECREF(op);
-    } else if (PyErr_Occurred() == nullptr || PyErr_ExceptionMatches(PyExc_Exception)) {
+    } else if (PyErr_Occurred() == nullptr || raised_is_ours()) {
       PyErr_Clear();
       PyObject* seq = PyLong_FromUnsignedLongLong(before);
       PyObject* took = PyLong_FromLongLong(ns);
@@ -217,10 +235,10 @@ PyObject* torch_function(PyObject*, PyObject* const* given, Py_ssize_t count) {
     if (called != func) Py_XDECREF(called);
   }
   if (PyErr_Occurred() != nullptr) {
-    if (PyErr_ExceptionMatches(PyExc_Exception)) {
+    if (raised_is_ours()) {
       PyErr_Clear();  // it is caught in Python; what remains is none of the program's
     } else {
-      Py_CLEAR(result);  // an interrupt is the program's
+      Py_CLEAR(result);
     }
   }
   Py_DECREF(trail);

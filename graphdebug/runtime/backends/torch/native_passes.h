@@ -334,7 +334,7 @@ PyObject* end_pass(PyObject*, PyObject* const* given, Py_ssize_t count) {
     }
   }
   if (PyErr_Occurred() != nullptr) {
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) return nullptr;
+    if (!raised_is_ours()) return nullptr;
     PyErr_Clear();
   }
   Py_RETURN_NONE;

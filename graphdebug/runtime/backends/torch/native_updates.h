@@ -318,7 +318,7 @@ PyObject* end_update(PyObject*, PyObject* const* given, Py_ssize_t count) {
   if (outermost) enter_quiet();
   bool done = repeated(trail, source);
   if (outermost) leave_quiet();
-  if (PyErr_Occurred() != nullptr && !PyErr_ExceptionMatches(PyExc_Exception)) {
+  if (PyErr_Occurred() != nullptr && !raised_is_ours()) {
     steps.interrupted.set(trail, Py_NewRef(Py_True));  // as interrupts.notice; it is the program's
     return nullptr;
   }

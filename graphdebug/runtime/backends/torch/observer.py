@@ -23,7 +23,7 @@ from graphdebug.runtime.backends.torch.dynamo_graphs import DynamoGraphs
 from graphdebug.runtime.backends.torch.eager_functions import EagerFunctions
 from graphdebug.runtime.backends.torch.forward import ForwardMode
 from graphdebug.runtime.backends.torch.gradient_watch import noting_scales
-from graphdebug.runtime.backends.torch.interrupts import begin_anew, is_torn, notice
+from graphdebug.runtime.backends.torch.interrupts import begin_anew, is_interrupt, is_torn, notice
 from graphdebug.runtime.backends.torch.native import Tiers
 from graphdebug.runtime.backends.torch.optimizers import OptimizerSteps, observed_init
 from graphdebug.runtime.backends.torch.past import NOTHING_YET, past_of
@@ -262,7 +262,7 @@ class TorchBackend(Backend):
 
     def fail(self, what: str, error: BaseException) -> None:
         """An error of ours: take the hooks out, and say so once. What isn't ours is raised again."""
-        if not isinstance(error, Exception):
+        if is_interrupt(error) or not isinstance(error, Exception):
             notice(self.here(), error)
             raise error
         self.runtime.give_up(self, what, error)

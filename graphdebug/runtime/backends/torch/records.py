@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from graphdebug.protocol.model import Phase
+from graphdebug.runtime.signals import raised_by_handler
 
 COMPILED = "torch::compile"
 """The operation that a call of a compiled function is."""
@@ -225,7 +226,9 @@ def info(tensor: Any) -> TensorInfo:
         with torch._C.DisableTorchFunction():
             shape = tuple(size if type(size) is int else -1 for size in tensor.shape)
             return TensorInfo(shape, tensor.dtype, tensor.device, tensor.requires_grad)
-    except Exception:
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
         with torch._C.DisableTorchFunction():
             return TensorInfo(_open(tensor), tensor.dtype, tensor.device, tensor.requires_grad)
 
