@@ -11,10 +11,10 @@ from typing import Any
 
 from graphdebug.protocol.model import Phase, Source, StepKind
 from graphdebug.runtime.debugger import held
-from graphdebug.runtime.frames import source_of, user_frame
+from graphdebug.runtime.frames import source_at, user_frame
 
 
-@dataclass
+@dataclass(slots=True)
 class Call:
     """One call of a graph by the user."""
 
@@ -87,7 +87,8 @@ class Calls:
         if self.current is not None:
             return None
         frame = user_frame(sys._getframe(1))
-        call = Call(kind, name, frame, None if frame is None else source_of(frame))
+        source = None if frame is None else source_at(frame.f_code, frame.f_lasti)
+        call = Call(kind, name, frame, source)
         self._thread.call = call
         return call
 

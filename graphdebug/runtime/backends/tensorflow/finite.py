@@ -59,6 +59,13 @@ def kind(value: Any) -> Kind:
     return "nan" if np.isnan(found).any() else "inf"
 
 
+def scalar(value: Any) -> Kind:
+    """What a single number of NumPy's or Python's holds; empty for anything else."""
+    if isinstance(value, (float, np.floating)):
+        return "" if math.isfinite(value) else "nan" if math.isnan(value) else "inf"
+    return kind(value) if isinstance(value, np.ndarray) and not value.ndim else ""
+
+
 def said(value: Any) -> str:
     """In words, with what its numbers reach."""
     found = array_of(value)

@@ -77,7 +77,7 @@ class GraphWatch:
         """Whether the next run of a graph (a concrete function, a signature) is to be watched."""
         if not self._backend.watches_nan:
             return False
-        return NAN in self._runtime.stops.filters or graph in self._suspects
+        return self._backend.stops_at_nan or bool(self._suspects and graph in self._suspects)
 
     # -- compiled functions
 
@@ -189,14 +189,13 @@ class GraphWatch:
         if not self._backend.watches_nan:
             return
         for name, array in zip(run.signature.wanted.fetches, run.results, strict=False):
-            number = finite.array_of(array)
-            held = finite.kind(array) if number is not None and number.ndim == 0 else ""
-            if held:
+            if held := finite.scalar(array):
                 harm = f"it is in what {call.name} fetches ({name})"
                 again = not run.counted
                 self._found(call, run.signature, held, harm, self._made_in(run), again=again)
                 return
-        self._found_nothing(run.signature)
+        if self._suspects:
+            self._found_nothing(run.signature)
 
     def _made_in(self, run: Run) -> Trouble | None:
         known = run.known

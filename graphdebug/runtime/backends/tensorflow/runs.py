@@ -17,7 +17,7 @@ from graphdebug.runtime.backends.tensorflow.watches import Slot, Watch
 _UNASKED = Selection()
 
 
-@dataclass
+@dataclass(slots=True)
 class Run:
     """One run of a graph by a session, while we observe it."""
 

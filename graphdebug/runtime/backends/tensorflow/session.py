@@ -74,7 +74,7 @@ class Sessions:
         """The run that begins, and the arguments to run with so that it is recorded."""
         if not (self.backend.records_nodes or self.backend.asked):
             return self._untold, (session, options, feeds, fetches, targets, metadata)
-        run = self._run(session, *self._signature(session.graph, feeds, fetches, targets))
+        run = self._run(session, *self._signature(session, feeds, fetches, targets))
         if run.counts:
             name = self._api.TF_OperationName
             run.fed = {name(key.oper): finite.finite(value) for key, value in feeds.items()}
@@ -106,7 +106,8 @@ class Sessions:
         wanted = Wanted(
             session.graph.version, tuple(options.fetch), tuple(options.target), tuple(options.feed)
         )
-        run = self._run(session, wanted, tuple(map(_shape, feeds)))
+        signature = self.signatures.of(session).of(wanted)
+        run = self._run(session, signature, tuple(map(_shape, feeds)))
         run.counts = False  # the twins are for values alone
         run.traced = bool(run.traced and (run.selection.asked or run.slots or self._is_new(run)))
         if made not in self.options or run.signature.why_unwatchable(session, self.dumps):
@@ -134,48 +135,36 @@ class Sessions:
         return Twin(twin, run.slots, run.watch, run.unasked, run.known)
 
     def _signature(
-        self, graph: Any, feeds: Any, fetches: Any, targets: Any
-    ) -> tuple[Wanted, Shapes]:
-        # Each run pays for this, and a debugger for each call in it: hence no generators.
-        name, fed, fetched, run = self._api.TF_OperationName, {}, [], []
-        for key, value in feeds.items():
-            shape = getattr(value, "shape", ()), getattr(value, "dtype", type(value))
-            fed[f"{name(key.oper)}:{key.index}"] = shape
-        for item in fetches:
-            fetched.append(f"{name(item.oper)}:{item.index}")
-        for item in targets:
-            run.append(name(item))
-        names = tuple(sorted(fed))
-        shapes = []
-        for key in names:
-            shapes.append(fed[key])
-        return Wanted(graph.version, tuple(fetched), tuple(run), names), tuple(shapes)
+        self, session: Any, feeds: Any, fetches: Any, targets: Any
+    ) -> tuple[Signature, Shapes]:
+        known, name = self.signatures.of(session), self._api.TF_OperationName
+        called = known.called(session.graph.version, feeds, fetches, targets, name)
+        shapes = []  # not by a generator, which a debugger would look into
+        for key in called.feeds:
+            shapes.append(_shape(feeds[key]))
+        return called.signature, tuple(shapes)
 
     def part(self, session: Any, handle: Any, feeds: Any, fetches: Any) -> Run:
         """The part of a partial run that begins. Its nodes are those that no part ran before."""
-        wanted, shapes = self._signature(session.graph, feeds, fetches, ())
-        known = self.signatures.of(session)
-        parts = known.parts(handle)
+        signature, shapes = self._signature(session, feeds, fetches, ())
+        parts = self.signatures.of(session).parts(handle)
         if self.backend.asked:
-            self.live.unseen(session.graph, wanted, PARTIAL)
-        key = ("part", known.number, wanted, shapes, len(parts.ran))
-        run = Run(session.graph, known.of(wanted), shapes, key)
-        ran = parts.take(session.graph, wanted)
+            self.live.unseen(session.graph, signature.wanted, PARTIAL)
+        key = ("part", signature.number, shapes, len(parts.ran))
+        run = Run(session.graph, signature, shapes, key)
+        ran = parts.take(session.graph, signature.wanted)
         if self.backend.records_nodes:
             lines = self.backend.graphs.lines(session.graph)
             device = static.only(session.list_devices())
             run.built = static.nodes(session.graph, lines, ran, device)
         return run
 
-    def _run(self, session: Any, wanted: Wanted, shapes: Shapes) -> Run:
-        known = self.signatures.of(session)
-        signature = known.of(wanted)
-        key = ("session", known.number, wanted, shapes)
-        run = Run(session.graph, signature, shapes, key)
+    def _run(self, session: Any, signature: Signature, shapes: Shapes) -> Run:
+        run = Run(session.graph, signature, shapes, ("session", signature.number, shapes))
         asked = self.backend.asked
         if session._target:
             if asked:
-                self.live.unseen(session.graph, wanted, REMOTE)
+                self.live.unseen(session.graph, signature.wanted, REMOTE)
             return run
         if asked:
             lines = self.backend.graphs.lines(session.graph)

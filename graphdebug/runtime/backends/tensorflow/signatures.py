@@ -6,9 +6,9 @@ import itertools
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphdebug.protocol.model import VALUE_LIMIT
 from graphdebug.protocol.runtime import Breakpoint
@@ -72,8 +72,11 @@ class Selection:
 class Signature:
     """One of a session's: its executable graph, its breakpoints, its watches."""
 
+    _numbers = itertools.count()
+
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
+        self.number = next(self._numbers)
         self.lock = threading.Lock()
         self.summaries: dict[Shapes, tuple[int, tuple[str, ...]]] = {}
         self._watchable: frozenset[Slot] | None = None
@@ -305,16 +308,22 @@ class Parts:
         return [operation for operation in graph.get_operations() if operation.name in new]
 
 
+class Called(NamedTuple):
+    """One as a session is asked for it."""
+
+    signature: Signature
+    feeds: tuple[Any, ...]
+    """What is fed, in the order of the names."""
+
+
 class SessionSignatures:
     """Those of one session."""
 
-    _numbers = itertools.count()
-
     def __init__(self) -> None:
         self._parts: OrderedDict[Any, Parts] = OrderedDict()
-        self.number = next(self._numbers)
         self._lock = threading.Lock()
         self._known: OrderedDict[Wanted, Signature] = OrderedDict()
+        self._called: dict[tuple[Any, ...], Called] = {}
 
     def of(self, wanted: Wanted) -> Signature:
         """The one that was asked for so."""
@@ -326,6 +335,30 @@ class SessionSignatures:
                     self._known.popitem(last=False)
             self._known.move_to_end(wanted)
             return signature
+
+    def called(
+        self,
+        version: int,
+        feeds: Collection[Any],
+        fetches: Sequence[Any],
+        targets: Sequence[Any],
+        name: Callable[[Any], str],
+    ) -> Called:
+        """The one that was asked for by TensorFlow's own objects, which a tensor has but one of each."""
+        # Each run pays for this, and a debugger for each call in it: hence no generators.
+        key = (version, *fetches, None, *targets, None, *feeds)
+        called = self._called.get(key)
+        if called is None:
+            fed = sorted((f"{name(item.oper)}:{item.index}", at) for at, item in enumerate(feeds))
+            fetched = tuple(f"{name(item.oper)}:{item.index}" for item in fetches)
+            names = tuple(text for text, _ in fed)
+            wanted = Wanted(version, fetched, tuple(map(name, targets)), names)
+            there = list(feeds)
+            called = Called(self.of(wanted), tuple(there[at] for _, at in fed))
+            if len(self._called) >= SIGNATURES_LIMIT:
+                self._called.clear()
+            self._called[key] = called
+        return called
 
     def parts(self, handle: Any) -> Parts:
         """Of the partial run that a handle names."""
