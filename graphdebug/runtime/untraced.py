@@ -6,10 +6,12 @@ Imported by anything in the runtime.
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from graphdebug.runtime import debugger
 from graphdebug.runtime.debugger import tracing
 
 P = ParamSpec("P")
@@ -49,3 +51,9 @@ def pause_if_cheap() -> bool:
     ``tracing.resume`` ends it. What stops meanwhile is traced from there on.
     """
     return tracing.CHEAP and tracing.pause()
+
+
+def pause_in_library(path: str) -> bool:
+    """The same for what a library does in this file of its own, unless somebody may stop there."""
+    traced = tracing.CHEAP and sys.gettrace() is not None
+    return traced and debugger.passes_over(path) and tracing.pause()

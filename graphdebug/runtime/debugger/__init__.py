@@ -113,6 +113,24 @@ def users_files() -> Callable[[str], bool] | None:
         return None
 
 
+def passes_over(path: str) -> bool:
+    """Whether nobody may stop in a file, since it is a library's."""
+    try:
+        pydb = sys.modules["pydevd"].get_global_debugger()
+        version = pydb, pydb.mtime, pydb.get_use_libraries_filter()
+    except Exception:
+        return False
+    known = _passed_over.get(path)
+    if known is None or known[0] != version or not version[2]:
+        users = users_files()
+        known = _passed_over[path] = version, users is not None and not users(path)
+    return known[1]
+
+
+_passed_over: dict[str, tuple[tuple[Any, ...], bool]] = {}
+"""Files, what pydevd was when it was asked about each, and the answer."""
+
+
 def stop_at(frame: FrameType) -> None:
     """Stop at the current line of ``frame``, one of the user's that is waiting for us to return.
 

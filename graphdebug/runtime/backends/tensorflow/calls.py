@@ -46,6 +46,10 @@ class Call:
     """What the last function that ran returned."""
     counted: Any = None
     """Of a compiled function that is watched for NaN: its ``Counted``."""
+    paused: bool = False
+    """Whether no debugger traces what TensorFlow does in it, but what may run the user's Python."""
+    loud: list[bool] = field(default_factory=list)
+    """The parts that are going on, one in the other, and whether each may."""
     recording: Any = None
     """Of a compiled function: its ``Recording``, or why it is ``Unrecorded``."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from graphdebug.runtime.backends import HookUnfit
+from graphdebug.runtime.backends.tensorflow import quiet
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches, wrapped
+from graphdebug.runtime.backends.tensorflow.quiet import LoudHook, QuietHook
 from graphdebug.runtime.backends.tensorflow.runs import Run
 from graphdebug.runtime.backends.tensorflow.session import Sessions
 from graphdebug.runtime.debugger import held
@@ -36,7 +39,7 @@ def install(sessions: Sessions, patches: Patches) -> None:
     for owner, name, parameters, hook in (
         (base, "_call_tf_sessionrun", _RUN, RunHook(sessions)),
         (base, "_call_tf_sessionprun", "self handle feed_dict fetch_list", PartHook(sessions)),
-        (base, "run", _ENTRY, EntryHook(sessions, "Session.run")),
+        (base, "run", _ENTRY, SessionRunHook(sessions, session.__file__)),
         (
             base,
             "partial_run",
@@ -77,7 +80,21 @@ class EntryHook(SessionHook):
         self.sessions.report(call, call.ran, duration)
 
 
-class RunHook(SessionHook):
+class SessionRunHook(QuietHook, EntryHook):
+    """Around ``Session.run``."""
+
+    def __init__(self, sessions: Sessions, path: str) -> None:
+        super().__init__(sessions, "Session.run")
+        self.path = path
+
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        state, args, kwargs = super().enter(args, kwargs)
+        if state is not None and sys.gettrace() is not None and quiet.is_run(*args, **kwargs):
+            self.quieten(state[0])
+        return state, args, kwargs
+
+
+class RunHook(LoudHook, SessionHook):
     """Around the one function through which nearly every run goes."""
 
     def __init__(self, sessions: Sessions) -> None:

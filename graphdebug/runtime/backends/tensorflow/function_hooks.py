@@ -10,12 +10,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends import HookUnfit
-from graphdebug.runtime.backends.tensorflow import contexts
+from graphdebug.runtime.backends.tensorflow import contexts, quiet
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.copies import Unrecorded
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
 from graphdebug.runtime.backends.tensorflow.live_functions import Held
 from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches
+from graphdebug.runtime.backends.tensorflow.quiet import LoudHook, QuietHook
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow.functions import Functions
@@ -40,7 +41,8 @@ def install(functions: Functions, patches: Patches) -> None:
     function, concrete = polymorphic_function.Function, concrete_function.ConcreteFunction
     traced = ["function_type", "type_context", "func_graph", "tracing_options"]
     flat = ["self", "tensor_inputs", "captured_inputs"]
-    patches.wrap(function, "__call__", ["self"], CallHook(functions))
+    called = CallHook(functions, polymorphic_function.__file__)
+    patches.wrap(function, "__call__", ["self"], called)
     patches.wrap(concrete, "_call_flat", flat, ConcreteHook(functions))
     patches.wrap(tracing_compilation, "_create_concrete_function", traced, TraceHook(functions))
     patches.wrap(optional_ops._OptionalImpl, "get_value", ["self"], UnpackHook(functions))
@@ -80,11 +82,12 @@ class FunctionHook(GuardedHook):
         self.backend.stop_retraced(state)
 
 
-class CallHook(FunctionHook):
+class CallHook(QuietHook, FunctionHook):
     """Around a call of a tf.function."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Functions, path: str) -> None:
         super().__init__(functions, "the call of a tf.function")
+        self.path = path
 
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         function = args[0]
@@ -95,10 +98,13 @@ class CallHook(FunctionHook):
             name = getattr(function.python_function, "__qualname__", function._name)
             call.name = _keras_name() or name.rpartition("<locals>.")[2]
             call.function = function
+            traced = self.functions.tells and sys.gettrace() is not None
+            if traced and quiet.is_call(args[1:]) and quiet.is_call(kwargs.values()):
+                self.quieten(call)
         return call, args, kwargs
 
 
-class ConcreteHook(FunctionHook):
+class ConcreteHook(LoudHook, FunctionHook):
     """Around the execution of a concrete function, called by a tf.function or by the user.
 
     A call that makes variables executes other functions before its own, so the last one counts;
@@ -107,6 +113,13 @@ class ConcreteHook(FunctionHook):
 
     def __init__(self, functions: Functions) -> None:
         super().__init__(functions, "the call of a concrete function")
+        from tensorflow.python.eager import record
+
+        self._recorded = getattr(record, "could_possibly_record", lambda: True)
+
+    def is_loud(self) -> bool:
+        """A tape may have it build a gradient, by functions of the user's perhaps."""
+        return bool(self._recorded())
 
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         concrete = args[0]
@@ -128,7 +141,7 @@ class ConcreteHook(FunctionHook):
             super().leave(call, result, failed)
 
 
-class RunHook(FunctionHook):
+class RunHook(LoudHook, FunctionHook):
     """Around TensorFlow's execution of a function by its name, where a copy may take its place."""
 
     def __init__(self, functions: Functions) -> None:
@@ -195,7 +208,7 @@ class UnpackHook(FunctionHook):
                 self.backend.graph_watch.unpacked(state, result)
 
 
-class TraceHook(FunctionHook):
+class TraceHook(LoudHook, FunctionHook):
     """Around a trace: for the outermost function of a call, a second one is worth an alert."""
 
     def __init__(self, functions: Functions) -> None:
