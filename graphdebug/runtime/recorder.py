@@ -86,15 +86,20 @@ class Recorder:
         """The index that the next step of this process will get."""
         return self._steps
 
-    def graph(self, key: Hashable | None, describe: Callable[[], Sequence[Node]]) -> int:
+    def graph(
+        self, key: Hashable | None, describe: Callable[[], Sequence[Node]], again: bool = False
+    ) -> int:
         """The number of a description; ``describe`` is called where its key wasn't seen before.
+
+        ``again``: it is called in any case, for the steps from here on.
 
         Without a key the description belongs to one step alone, as one with values does.
         """
         with self._lock:
             if key is not None and key in self._graphs:
                 self._graphs.move_to_end(key)
-                return self._graphs[key]
+                if not again:
+                    return self._graphs[key]
         nodes = tuple(describe())
         with self._lock:
             number = next(self._graph_numbers)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from support.dap import Start
+from support.markers import line, program
+from support.observer import Observation
 from tf_debugged import Debugged, under_debugpy
-from tf_observed import Observed, bare, graph_of, graphs
+from tf_observed import ENVIRONMENT, Observed, bare, graph_of, graphs
+
+from graphdebug.protocol.runtime import GraphEvent
 
 pytestmark = pytest.mark.frameworks
 
@@ -58,6 +65,36 @@ def test_without_breakpoints_a_graph_is_described_once_and_without_values() -> N
     assert all(at < node.index for node in nodes for at in node.input_nodes)
     assert seen.bound[seen.line("add")].kind == "boundary"
     assert not seen.alerts
+
+
+def test_runs_are_sampled_for_what_their_nodes_take_and_how_often_they_run(tmp_path: Path) -> None:
+    """The nodes of a step are those of the last sample before it, and that is what it says."""
+    over = tmp_path / "over"
+
+    class Sampled(Observation):
+        def _reaction(self, name: str, event: Any) -> dict[str, Any] | None:
+            if len(self.of(GraphEvent)) == 2:
+                over.touch()
+            return super()._reaction(name, event)
+
+    path = program("tf_sampled.py")
+    seen = Sampled(path, str(over), env=ENVIRONMENT)
+    assert seen.stdout.split() == ["3", "{7}"], seen.stderr
+    first, second = seen.of(GraphEvent)[:2]
+    for event, rounds in ((first, 3), (second, 7)):
+        added = [
+            n for n in event.nodes if n.op_type == "AddV2" and n.source.line == line(path, "add")
+        ]
+        assert [node.iteration for node in added] == list(range(rounds))
+        assert {node.device for node in event.nodes} == {"/device:CPU:0"}
+        assert any(node.duration_ns for node in event.nodes)
+    assert first.shared and second.shared
+    sampled = next(step for step in seen.steps if step.detail)
+    assert sampled.detail == sampled.index and sampled.forward_nodes == len(second.nodes)
+    for step in seen.steps:
+        before = step.index < sampled.index
+        assert step.forward_nodes == len((first if before else second).nodes)
+        assert step.detail == (0 if before else sampled.index)
 
 
 @pytest.mark.parametrize("capture", ["off", "steps", "nodes", "values"])

@@ -31,6 +31,8 @@ class Run:
     """Outputs to watch."""
     counts: bool = False
     """Whether NaN and Inf are to be counted."""
+    sampled: bool = False
+    """Whether it is to be described, whatever was before."""
     traced: bool = False
     """Whether TensorFlow is to record it."""
     watch: Watch | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,7 @@ class Sessions:
         signature = self.signatures.of(session).of(wanted)
         run = self._run(session, signature, tuple(map(_shape, feeds)))
         run.counts = False  # the twins are for values alone
-        run.traced = bool(run.traced and (run.selection.asked or run.slots or self._is_new(run)))
+        run.traced = bool(run.traced and (run.selection.asked or run.slots or run.sampled))
         if made not in self.options or run.signature.why_unwatchable(session, self.dumps):
             run.traced = False  # the twin has kernels of its own
         if self.live.asked and run.selection.asked:
@@ -175,14 +176,11 @@ class Sessions:
                 self.live.tell_named(run, "")
         if self.backend.records_values:
             run.slots |= signature.small(session, self.dumps)
-        new = self._is_new(run)
+        run.sampled = self.backend.records_nodes and signature.samples.is_due(shapes)
         held = self.live.asked and run.selection.asked
         run.counts = not (run.slots or held) and self.backend.graph_watch.wanted(signature)
-        run.traced = bool(new or run.selection.asked or run.slots or run.counts)
+        run.traced = bool(run.sampled or run.selection.asked or run.slots or run.counts)
         return run
-
-    def _is_new(self, run: Run) -> bool:
-        return self.backend.records_nodes and run.shapes not in run.signature.summaries
 
     def _ask(self, run: Run, session: Any, options: Any) -> None:
         """Add to RunOptions what a run needs."""
@@ -202,6 +200,8 @@ class Sessions:
         silent = config is not None and config.experimental.disable_output_partition_graphs
         if run.watch is not None or run.numbers is not None or silent:
             run.known = run.signature.executable(session, self.dumps)
+        elif run.signature.told is not None:
+            run.known = run.signature.told
         elif not options.output_partition_graphs:
             options.output_partition_graphs = True
             run.unasked.append("partition_graphs")
@@ -234,10 +234,12 @@ class Sessions:
         if failed:
             self._release(run)
             return
-        lines = self.backend.graphs.lines(run.graph)
+        lines, known = self.backend.graphs.lines(run.graph), run.known
+        if not known:
+            known = run.signature.told = executable(told.partition_graphs, run.graph)
         run.record = record.Record(
             told.step_stats,
-            run.known or executable(told.partition_graphs, run.graph),
+            known,
             lambda origin: lines.source(run.graph, origin),
             dict if run.watch is None else run.watch.values,
             in_turn=run.watch is not None or run.live is not None,
@@ -334,16 +336,17 @@ class Sessions:
 
     def _step(self, call: Call, run: Run, duration: int, stops: boundary.Hits) -> int:
         graph = self.runtime.recorder.known(run.key) if self.backend.records_nodes else None
-        summaries = run.signature.summaries
+        samples = run.signature.samples
         if run.built is not None:
-            summaries[run.shapes] = len(run.built), static.devices(run.built)
+            samples.take(run.shapes, len(run.built), static.devices(run.built), 0)
             if graph is None:
                 graph = self.runtime.recorder.graph(run.key, lambda: run.built or ())
         elif run.record is not None:
             graph = self._describe(run, run.record, stops, graph)
         elif graph is None:
-            summaries.pop(run.shapes, None)  # forgotten by the recorder: trace the next one
-        count, devices = summaries.get(run.shapes, (0, ()))
+            samples.drop(run.shapes)  # forgotten by the recorder: trace the next one
+        last = samples.last(run.shapes)
+        count, devices = (0, ()) if last is None else (last.nodes, last.devices)
         return self.backend.step(call, duration, graph, count, devices)
 
     def _describe(
@@ -352,21 +355,27 @@ class Sessions:
         """The number of the description of a run that was recorded."""
         valued = self.backend.records_values and run.watch is not None
         limit = self.runtime.configuration.record_limit
-        if not (stops.executions or valued or (graph is None and self.backend.records_nodes)):
+        wanted = run.sampled or (graph is None and self.backend.records_nodes)
+        if not (stops.executions or valued or wanted):
             return graph
+        began = time.perf_counter_ns()
         found = run.found = run.found or recorded.executions()
         stops.place(found)
         run.signature.saw(run.shapes, found)
-        run.signature.summaries[run.shapes] = len(found), tuple(sorted({e.device for e in found}))
+        devices = tuple(sorted({item.device for item in found}))
         self._bind(run, found)
         if stops.executions or valued:
             # The others' values stay where they are, until somebody looks at one.
             values = self.backend.records_values or run.selection.nodes
             if record.travels(found, values):
                 recorded.attach(found)
-            nodes = record.nodes(found, stops.executions, limit=limit, values=values)
-            return self.runtime.recorder.graph(None, lambda: nodes)
-        return self.runtime.recorder.graph(run.key, lambda: record.nodes(found, limit=limit))
+            key, nodes = None, record.nodes(found, stops.executions, limit=limit, values=values)
+        else:
+            key, nodes = run.key, record.nodes(found, limit=limit)
+        number = self.runtime.recorder.graph(key, lambda: nodes, again=True)
+        spent = time.perf_counter_ns() - began
+        run.signature.samples.take(run.shapes, len(found), devices, spent)
+        return number
 
     def _bind(self, run: Run, found: list[Execution]) -> None:
         if not self.live.asked:  # else that is told before a run

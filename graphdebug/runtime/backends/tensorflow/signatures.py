@@ -18,6 +18,7 @@ from graphdebug.runtime.backends.tensorflow.named import Matches
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.reachable import Reachable, Wanted, reachable
 from graphdebug.runtime.backends.tensorflow.record import PASSED_ON, Execution, large
+from graphdebug.runtime.backends.tensorflow.samples import Samples
 from graphdebug.runtime.backends.tensorflow.sources import (
     GraphLines,
     Origin,
@@ -78,13 +79,15 @@ class Signature:
         self.wanted = wanted
         self.number = next(self._numbers)
         self.lock = threading.Lock()
-        self.summaries: dict[Shapes, tuple[int, tuple[str, ...]]] = {}
+        self.samples = Samples()
         self._watchable: frozenset[Slot] | None = None
         self._candidates: list[budget.Candidate] | None = None
         self._chosen: dict[tuple[Shapes, int], frozenset[Slot]] = {}
         self._ran: dict[Shapes, budget.Ran] = {}
         self._large: set[Slot] = set()
         self._selection: tuple[Any, Selection] = (None, Selection())
+        self.told: Executable | None = None
+        """What TensorFlow told beside a run that it executed."""
         self._executable: Executable | None = None
         self._problem: str | None = None
         self._watches: dict[tuple[frozenset[Slot], str], list[Watch]] = {}
