@@ -22,6 +22,7 @@ from graphdebug.runtime.backends.tensorflow.patches import Patches
 from graphdebug.runtime.backends.tensorflow.session import Sessions
 from graphdebug.runtime.backends.tensorflow.sources import Graphs
 from graphdebug.runtime.replays import Replay
+from graphdebug.runtime.signals import raised_by_handler
 from graphdebug.runtime.stops import BOUNDARY, RETRACE
 
 if TYPE_CHECKING:
@@ -291,8 +292,10 @@ class TensorFlow(Backend):
             self.runtime.recorder.bind(path, [line], "never", reason)
 
     def give_up(self, what: str, error: Exception) -> None:
-        """Stop observing after an error of ours."""
+        """Stop observing after an error of ours. What isn't ours is raised again."""
         self.calls.end()
+        if raised_by_handler(error):
+            raise error
         self.runtime.give_up(self, what, error)
 
 

@@ -52,6 +52,10 @@ class GuardedHook(ABC):
                     resume()
         return result
 
+    def torn(self) -> None:
+        """The next call is an outermost one."""
+        self.backend.calls.end()
+
     @abstractmethod
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """What ``before`` does; returns no state where ``leave`` has nothing to do."""

@@ -17,13 +17,21 @@ Arguments = tuple[Any, tuple[Any, ...], dict[str, Any]]
 _WRAPPER = """
 def wrapper(*args, **kwargs):
     state, args, kwargs = before(args, kwargs)
+    whole = False
     try:
-        result = instead(state, original)(*args, **kwargs)
-    except BaseException as error:
-        after(state, None, True)
-        error.__traceback__ = without_ours(error.__traceback__)
-        raise
-    return after(state, result, False)
+        try:
+            result = instead(state, original)(*args, **kwargs)
+        except BaseException as error:
+            after(state, None, True)
+            whole = True
+            error.__traceback__ = without_ours(error.__traceback__)
+            raise
+        result = after(state, result, False)
+        whole = True
+        return result
+    finally:
+        if not whole:
+            torn()
 """
 
 
@@ -42,6 +50,9 @@ class Hook(Protocol):
 
     def after(self, state: Any, result: Any, failed: bool) -> Any:
         """Called with what the original returned, or ``failed`` where it raised; returns it."""
+
+    def torn(self) -> None:
+        """Called where an interrupt, or an error of a signal handler's, ended ``after`` before its end."""
 
 
 class _Patch(NamedTuple):
@@ -96,7 +107,7 @@ def wrapped(original: Callable[..., Any], hook: Hook) -> Callable[..., Any]:
     wrapper = _WRAPPER if hook.instead is not None else _WRAPPER.replace(_INSTEAD, "original")
     code = _code(wrapper, function.__code__.co_filename, function.__code__.co_firstlineno)
     namespace: dict[str, Any] = {"original": original, "before": hook.before, "after": hook.after}
-    namespace.update(instead=hook.instead, without_ours=_without_ours)
+    namespace.update(instead=hook.instead, torn=hook.torn, without_ours=_without_ours)
     namespace["__name__"] = __name__  # by which debuggers know it for ours and pass over it
     return functools.wraps(original)(FunctionType(code, namespace, function.__name__))
 
