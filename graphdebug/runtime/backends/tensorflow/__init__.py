@@ -21,6 +21,7 @@ from graphdebug.runtime.backends.tensorflow.operations import Operations
 from graphdebug.runtime.backends.tensorflow.patches import Patches
 from graphdebug.runtime.backends.tensorflow.session import Sessions
 from graphdebug.runtime.backends.tensorflow.sources import Graphs
+from graphdebug.runtime.debugger import tracing
 from graphdebug.runtime.replays import Replay
 from graphdebug.runtime.signals import raised_by_handler
 from graphdebug.runtime.stops import BOUNDARY, RETRACE
@@ -294,6 +295,7 @@ class TensorFlow(Backend):
     def give_up(self, what: str, error: Exception) -> None:
         """Stop observing after an error of ours. What isn't ours is raised again."""
         self.calls.end()
+        tracing.end_pauses()
         if raised_by_handler(error):
             raise error
         self.runtime.give_up(self, what, error)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends.tensorflow.patches import Arguments
+from graphdebug.runtime.debugger import tracing
 from graphdebug.runtime.debugger.tracing import resume
 from graphdebug.runtime.untraced import pause_if_cheap
 
@@ -32,7 +33,7 @@ class GuardedHook(ABC):
         except Exception as error:
             self.backend.give_up(self.what, error)
         except BaseException:
-            self.backend.calls.end()  # Ctrl-C while ours ran: the next call is an outermost one
+            self.torn()  # Ctrl-C while ours ran
             raise
         finally:
             if paused:
@@ -53,8 +54,9 @@ class GuardedHook(ABC):
         return result
 
     def torn(self) -> None:
-        """The next call is an outermost one."""
+        """The next call is an outermost one, and nothing is kept from the debugger."""
         self.backend.calls.end()
+        tracing.end_pauses()
 
     @abstractmethod
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
