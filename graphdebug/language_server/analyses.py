@@ -130,7 +130,10 @@ class Analyses:
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            # Both pipes end here: one that is left until the loop has ended complains of that.
+            assert process.stdin is not None
+            process.stdin.close()
+            await process.communicate()
 
 
 def _path() -> str:
