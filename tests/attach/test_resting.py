@@ -81,8 +81,13 @@ def test_it_is_traced_only_while_something_is_asked_for(start: Start) -> None:
         assert told.read() == "own hook: in a new thread"
         assert told.stands() == resting
         session.request("setExceptionBreakpoints", filters=["uncaught"])
+        # A hook of the program's that calls the one before, which was ours, and ours before it again.
+        after(told, "hook")
+        session.set_breakpoints(TOLD, [{"line": line(TOLD, "turn"), "condition": "False"}])
+        session.set_breakpoints(TOLD, [])
         told.tell("main")
         stops_for(session, "in the main thread")
+        assert told.read() == "chained"
         assert told.read() == "own hook: in the main thread"
         assert told.process.wait(20) == 1
 

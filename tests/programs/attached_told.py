@@ -13,6 +13,14 @@ def own_thread_hook(arguments):
     print(f"own hook: {arguments.exc_value}", flush=True)
 
 
+def chain(before):
+    def hook(*raised):
+        print("chained", flush=True)
+        before(*raised)
+
+    sys.excepthook = hook
+
+
 def turn():
     return sys.gettrace() is not None  # @turn
 
@@ -36,6 +44,8 @@ def work(asked):
         elif word == "old\n":
             asked.set()
             old.join()
+        elif word == "hook\n":
+            chain(sys.excepthook)
         elif word == "main\n":
             fail("in the main thread")
         seen = []

@@ -57,7 +57,7 @@ class Rest:
         self._resting = False
         self._keeping = 0
         self._changing = threading.RLock()
-        self._hooks = (sys.excepthook, threading.excepthook)
+        self._before = self._ours = (sys.excepthook, threading.excepthook)
 
     def settle(self) -> None:
         """Rest where nothing is asked for, and trace where something is."""
@@ -66,8 +66,7 @@ class Rest:
                 self._wake()
             elif not self._resting:
                 self._resting = True
-                self._hooks = (sys.excepthook, threading.excepthook)
-                sys.excepthook, threading.excepthook = self._uncaught, self._uncaught_in_thread
+                self._stand_before_hooks()
                 with uncollected():
                     stop_tracing()
 
@@ -121,22 +120,28 @@ class Rest:
 
     def _give_hooks_back(self) -> None:
         """To whoever has not put another in their place since."""
-        if sys.excepthook == self._uncaught:
-            sys.excepthook = self._hooks[0]
-        if threading.excepthook == self._uncaught_in_thread:
-            threading.excepthook = self._hooks[1]
+        if sys.excepthook is self._ours[0]:
+            sys.excepthook = self._before[0]
+        if threading.excepthook is self._ours[1]:
+            threading.excepthook = self._before[1]
 
-    def _uncaught(self, kind: Any, error: Any, traceback: Any) -> None:
-        before = self._hooks[0]
-        self._stop_for((kind, error, traceback))
-        before(kind, error, traceback)
+    def _stand_before_hooks(self) -> None:
+        """See errors that nobody catches first; by new hooks, since others may call those before."""
+        self._before = sys.excepthook, threading.excepthook
+        before, before_of_threads = self._before
+        self._ours = self._standing_before(before), self._standing_before(before_of_threads)
+        sys.excepthook, threading.excepthook = self._ours
 
-    def _uncaught_in_thread(self, arguments: Any) -> None:
-        before = self._hooks[1]
-        self._stop_for((arguments.exc_type, arguments.exc_value, arguments.exc_traceback))
-        before(arguments)
+    def _standing_before(self, before: Callable[..., Any]) -> Callable[..., Any]:
+        def hook(*given: Any) -> None:
+            if any(hook is ours for ours in self._ours):
+                (raised,) = given if len(given) == 1 else (given,)
+                self._stop_for(tuple(raised)[:3])
+            before(*given)
 
-    def _stop_for(self, raised: tuple[Any, Any, Any]) -> None:
+        return hook
+
+    def _stop_for(self, raised: tuple[Any, ...]) -> None:
         if not self._resting:
             return  # pydevd saw it
         with contextlib.suppress(Exception):
