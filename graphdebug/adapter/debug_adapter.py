@@ -73,6 +73,7 @@ class DebugAdapter(Debugging):
             self._breakpoints,
             self._runtimes,
             steps,
+            self._records,
             remembered,
             exceptions,
             live,
@@ -83,6 +84,7 @@ class DebugAdapter(Debugging):
             self.session,
             self._breakpoints,
             self._records,
+            steps,
             live,
             lambda: self._lifecycle.just_my_code,
         )

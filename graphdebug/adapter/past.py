@@ -160,6 +160,9 @@ class LiveStops:
             return published.error or NOTHING
         past = from_wire(messages.Past, published.result)
         runtime = self._runtimes.of_process(past.pid)
+        for part in past.steps:
+            if runtime is not None and part.step is not None:
+                await self._records.described(self._steps.place(runtime.number, part.step))
         own: list[int | None] = []
         nodes = [] if runtime is None else self._nodes(runtime, past, own)
         walked = [node for node in nodes if wanted(node)]

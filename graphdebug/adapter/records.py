@@ -71,17 +71,25 @@ class Records:
         """The alerts so far."""
         self._answer(request)
 
-    def graphdebugNodes_request(self, request: Message) -> None:
+    async def graphdebugNodes_request(self, request: Message) -> None:
         """The nodes of a step that pass the filters."""
-        self._answer(request)
+        await self._answer_of_nodes(request)
 
-    def graphdebugNode_request(self, request: Message) -> None:
+    async def graphdebugNode_request(self, request: Message) -> None:
         """One node."""
-        self._answer(request)
+        await self._answer_of_nodes(request)
 
     def graphdebugState_request(self, request: Message) -> None:
         """What is observed, and where."""
         self._answer(request)
+
+    async def _answer_of_nodes(self, request: Message) -> None:
+        await self.described((request.get("arguments") or {}).get("step"))
+        self._answer(request)
+
+    async def described(self, step: object) -> None:
+        """Have a step described that nobody looked into before."""
+        await self._answers.described(step)
 
     def _answer(self, request: Message) -> None:
         try:
@@ -98,7 +106,7 @@ class Records:
         if wanted.expression is not None and wanted.frame_id is not None:
             await self._live_tensor(request, wanted)
         elif wanted.step is not None and wanted.node is not None:
-            self._answer(request)
+            await self._answer_of_nodes(request)
         else:
             self._session.fail(
                 request, "graphdebugTensor takes frameId and expression, or step, node and output"

@@ -5,7 +5,7 @@ Their references lie far above debugpy's, which counts from 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from graphdebug.protocol.model import Node, Tensor
@@ -22,6 +22,7 @@ class References:
 
     def __init__(self) -> None:
         self._items: list[Sequence[dict[str, Any]]] = []
+        self._unread: dict[int, Callable[[], Awaitable[Sequence[Node]]]] = {}
 
     def owns(self, reference: object) -> bool:
         """Whether it is one of ours."""
@@ -41,9 +42,21 @@ class References:
         count = arguments.get("count") or len(self._items[index])
         return list(self._items[index][start : start + count])
 
-    def executions(self, nodes: Sequence[Node]) -> int:
-        """A reference to node executions, each of which opens to its inputs and outputs."""
-        return self.add([self._execution(node) for node in nodes])
+    def executions(self, read: Callable[[], Awaitable[Sequence[Node]]]) -> int:
+        """A reference to node executions, each of which opens to its inputs and outputs.
+
+        ``read`` is called where somebody looks.
+        """
+        reference = self.add(())
+        self._unread[reference] = read
+        return reference
+
+    async def look(self, reference: int) -> None:
+        """Somebody does: what it opens to is there afterwards."""
+        read = self._unread.get(reference)
+        if read is not None:
+            self._items[reference - FIRST] = [self._execution(node) for node in await read()]
+            self._unread.pop(reference, None)
 
     def _execution(self, node: Node) -> dict[str, Any]:
         parts = [

@@ -12,25 +12,24 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from graphdebug.adapter.evaluated import NAMES, REPLAYS, Evaluated
 from graphdebug.adapter.past import LiveStops, PastWalk
 from graphdebug.adapter.records import Records
 from graphdebug.adapter.session import PASS, Passed, Session
 from graphdebug.adapter.walks import FIRST_FRAME, Walk, kept
 from graphdebug.observation.answers import paged
 from graphdebug.observation.breakpoints import Breakpoints
+from graphdebug.observation.runtimes import same_path
+from graphdebug.observation.steps import Steps
+from graphdebug.protocol.dap import GraphdebugNodesArguments
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import BoundaryEvent
 from graphdebug.transport.framing import Message
 
-REPLAYS = "__import__('sys').modules['graphdebug.runtime.boot'].runtime.stops.replays"
-"""What is evaluated in the stopped thread starts with it."""
-
 GONE = "the program has gone on, and this place of the recorded run with it"
+UNREAD = "what was recorded of this run isn't there any more"
 READ_ONLY = "a recorded value can't be changed: the run is over"
 NO_STATEMENTS = "a statement can't run at a recorded place; step out, to where the program stands"
-
-NAMES = ("value", "outputs", "inputs", "node", "iteration", "iterations")
-"""What an expression sees at each place, whatever the user's line calls it."""
 
 
 class Replay:
@@ -44,6 +43,7 @@ class Replay:
         session: Session,
         breakpoints: Breakpoints,
         records: Records,
+        steps: Steps,
         live: LiveStops,
         just_my_code: Callable[[], bool],
     ) -> None:
@@ -51,25 +51,28 @@ class Replay:
         self._just_my_code = just_my_code
         self._breakpoints = breakpoints
         self._records = records
+        self._steps = steps
         self._live = live
         self._walks: dict[int, Walk] = {}
-        self._ours: set[int] = set()
-        self._asked: dict[str, str] = {}
+        self._evaluated = Evaluated()
         self._moving = asyncio.Lock()
 
     # From the stops
 
-    def arrived(
-        self, body: dict[str, Any], frame: int, event: BoundaryEvent, step: int, nodes: list[Node]
-    ) -> None:
-        """A thread stopped at a boundary, from where ``nodes`` can be walked through."""
+    def arrived(self, body: dict[str, Any], frame: int, event: BoundaryEvent, step: int) -> None:
+        """A thread stopped at a boundary, from where the nodes of a step can be walked through."""
         thread = body["threadId"]
         self.left(thread)
-        nodes = [node for node in nodes if self._shown(node)]
-        if event.recorded and nodes:
-            hits = frozenset(event.executions)
-            version = self._breakpoints.version
-            self._walks[thread] = Walk(thread, event, step, body, frame, nodes, hits, version)
+        if event.recorded:
+            hits, version = frozenset(event.executions), self._breakpoints.version
+            self._walks[thread] = Walk(thread, event, step, body, frame, (), hits, version)
+
+    async def _read(self, walk: Walk) -> None:
+        """Have the nodes of a walk: somebody is about to go into it."""
+        if not walk.nodes:
+            await self._records.described(walk.step)
+            nodes = self._steps.nodes(GraphdebugNodesArguments(walk.step), same_path)
+            walk.nodes = [node for node in nodes if self._shown(node)]
 
     def left(self, thread: int | None) -> None:
         """A thread goes on, or all do."""
@@ -78,22 +81,21 @@ class Replay:
             if isinstance(walk, PastWalk):
                 self._session.start(walk.leave())
         if not self._walks:
-            self._ours.clear()
-            self._asked.clear()
+            self._evaluated.clear()
 
     # Moving
 
     def next_request(self, request: Message) -> Any:
         """To the next execution; after the last one, back to the boundary."""
         walk = self._inside(request)
-        return self._on(request) if walk is None else self._move(request, walk, walk.beside(1))
+        return self._on(request) if walk is None else self._move(request, walk, 1)
 
     def stepIn_request(self, request: Message) -> Any:
         """The same; at the boundary, to the first one."""
         walk = self._walk(request)
         if walk is None or (walk.position is None and not walk.ahead):
             return self._on(request)
-        return self._move(request, walk, walk.beside(1))
+        return self._move(request, walk, 1)
 
     def stepBack_request(self, request: Message) -> Any:
         """To the execution before; before the first one, back to the boundary; from there, the last.
@@ -105,7 +107,7 @@ class Replay:
     async def _back(self, request: Message) -> None:
         walk = self._walk(request) or await self._into_the_past(request)
         if walk is not None:
-            await self._move(request, walk, walk.beside(-1))
+            await self._move(request, walk, -1)
 
     async def _into_the_past(self, request: Message) -> Walk | None:
         """A walk back from the thread's stop; None, and the request refused, where there is none."""
@@ -123,7 +125,7 @@ class Replay:
     def stepOut_request(self, request: Message) -> Any:
         """To the boundary."""
         walk = self._inside(request)
-        return self._on(request) if walk is None else self._move(request, walk, None)
+        return self._on(request) if walk is None else self._move(request, walk, 0)
 
     def continue_request(self, request: Message) -> Any:
         """To the next execution that a breakpoint stops at; on with the program after the last."""
@@ -150,11 +152,19 @@ class Replay:
         if walk is None:
             return
         async with self._moving:
+            await self._read(walk)
+            if not walk.nodes:
+                return self._session.fail(request, UNREAD)
             await self._look_again(walk)
             self._go(request, walk, walk.hit_beside(-1), "breakpoint")
 
-    async def _move(self, request: Message, walk: Walk, there: int | None) -> None:
+    async def _move(self, request: Message, walk: Walk, by: int) -> None:
+        """To the execution ``by`` further, or, by none, to the boundary."""
         async with self._moving:
+            await self._read(walk)
+            if not walk.nodes:
+                return self._session.fail(request, UNREAD)
+            there = walk.beside(by) if by else None
             await self._look_again(walk)
             if there is not None and (walk.position is None or there > walk.position):
                 self._log(walk, there)
@@ -236,7 +246,9 @@ class Replay:
                 }
                 for item in response["body"]["variables"]
             ]
-            self._ours.update(item["variablesReference"] for item in walk.scopes[frame])
+            self._evaluated.references.update(
+                item["variablesReference"] for item in walk.scopes[frame]
+            )
         theirs = []
         if walk.ahead:  # else the frame's variables have changed since
             response = await self._session.upstream.ask("scopes", frameId=walk.frame)
@@ -245,20 +257,9 @@ class Replay:
 
     def variables_request(self, request: Message) -> Any:
         """What opens below a scope or a result of ours can't be changed."""
-        if request["arguments"]["variablesReference"] not in self._ours:
+        if request["arguments"]["variablesReference"] not in self._evaluated.references:
             return PASS
-        return self._session.forward(request, self._mark)
-
-    def _mark(self, body: dict[str, Any]) -> None:
-        for item in body.get("variables", []):
-            hint = item.setdefault("presentationHint", {})
-            hint["attributes"] = [*hint.get("attributes", []), "readOnly"]
-            if item.get("variablesReference"):
-                self._ours.add(item["variablesReference"])
-            name = item.get("evaluateName", "")
-            asked = name[: name.find("\n") + 1]
-            if asked in self._asked:
-                item["evaluateName"] = self._asked[asked] + name[len(asked) :]
+        return self._session.forward(request, self._evaluated.mark)
 
     def evaluate_request(self, request: Message) -> Any:
         """At a place, with the node's names before the program's."""
@@ -278,39 +279,45 @@ class Replay:
             # A statement is the program's: it runs in the frame that called the run, as ever.
             there = {**arguments, "frameId": walk.frame}
             return self._session.forward(request, arguments=there)
-        asked = self._expression(walk, index, expression)
+        asked = self._evaluated.expression(walk, index, expression)
         there = {**arguments, "frameId": walk.frame, "expression": asked}
         response = await self._session.forwarded({**request, "arguments": there})
         if not response.get("success"):
             return self._session.fail(request, _last_line(response))
         if response["body"].get("variablesReference"):
-            self._ours.add(response["body"]["variablesReference"])
+            self._evaluated.references.add(response["body"]["variablesReference"])
         return self._session.to_client(response)
-
-    def _expression(self, walk: Walk, index: int, expression: str) -> str:
-        """What debugpy evaluates for an expression at a place.
-
-        It ends with a line break, so that where it stands in the names of children can be told.
-        """
-        where = f"{walk.event.boundary}, {index}, {expression!r}, globals(), locals()"
-        asked = f"({REPLAYS}.evaluate({where}))\n"
-        self._asked[asked] = expression if expression.isidentifier() else f"({expression})"
-        return asked
 
     def graphdebugTensor_request(self, request: Message) -> Any:
         """A tensor at a place, or of a record that a thread can walk through from where it stands."""
         arguments = request.get("arguments") or {}
         frame, expression = arguments.get("frameId"), arguments.get("expression")
-        found = kept(self._walks.values(), arguments)
         if isinstance(frame, int) and frame >= FIRST_FRAME and isinstance(expression, str):
             place = self._place(frame)
             if place is None:
                 return self._session.fail(request, GONE)
-            found = *place, expression
-        if found is None:
-            return PASS
-        asked = self._expression(*found)
-        there = {**arguments, "frameId": found[0].frame, "expression": asked}
+            return self._tensor(request, *place, expression)
+        walks = [walk for walk in self._walks.values() if walk.step == arguments.get("step")]
+        if not all(walk.nodes for walk in walks):
+            return self._read_tensor(request, walks)
+        found = kept(self._walks.values(), arguments)
+        return PASS if found is None else self._tensor(request, *found)
+
+    async def _read_tensor(self, request: Message, walks: list[Walk]) -> None:
+        """The same, of a record that nobody looked into yet."""
+        for walk in walks:
+            await self._read(walk)
+        found = kept(walks, request["arguments"])
+        await (
+            self._tensor(request, *found)
+            if found
+            else self._records.graphdebugTensor_request(request)
+        )
+
+    def _tensor(self, request: Message, walk: Walk, index: int, expression: str) -> Any:
+        arguments = request["arguments"]
+        asked = self._evaluated.expression(walk, index, expression)
+        there = {**arguments, "frameId": walk.frame, "expression": asked}
         return self._records.graphdebugTensor_request({**request, "arguments": there})
 
     def completions_request(self, request: Message) -> Any:
@@ -342,7 +349,7 @@ class Replay:
 
     def setVariable_request(self, request: Message) -> Any:
         """What was recorded stays as it is."""
-        if request["arguments"].get("variablesReference") not in self._ours:
+        if request["arguments"].get("variablesReference") not in self._evaluated.references:
             return PASS
         return self._session.fail(request, READ_ONLY)
 

@@ -11,6 +11,7 @@ from graphdebug.adapter.exceptions import Exceptions
 from graphdebug.adapter.node_stops import NodeStops
 from graphdebug.adapter.past import LiveStops
 from graphdebug.adapter.ranks import Ranks
+from graphdebug.adapter.records import Records
 from graphdebug.adapter.references import References
 from graphdebug.adapter.remembered import Remembered
 from graphdebug.adapter.replay import Replay
@@ -19,7 +20,7 @@ from graphdebug.adapter.turns import Boundary, Turns
 from graphdebug.observation.breakpoints import Bound, Breakpoints
 from graphdebug.observation.runtimes import Runtime, Runtimes, same_path
 from graphdebug.observation.steps import Steps, UnknownStep
-from graphdebug.protocol.dap import GraphdebugNodesArguments, StoppedPlace
+from graphdebug.protocol.dap import StoppedPlace
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import (
     BoundaryEvent,
@@ -31,6 +32,10 @@ from graphdebug.transport.framing import Message
 
 LOOK_UP_SECONDS = 1.0
 """How long a stop waits for debugpy to say where it is; the stop is passed on without that then."""
+
+LEFT_SECONDS = 0.1
+"""How long after a thread went on its process is told that what was kept for the stop can go. One that
+runs the next graph until then sees it itself, and isn't disturbed."""
 
 FORWARD = "forward: autograd Nodes that this line made stop again in backward"
 
@@ -56,6 +61,7 @@ class Stops:
         breakpoints: Breakpoints,
         runtimes: Runtimes,
         steps: Steps,
+        records: Records,
         remembered: Remembered,
         exceptions: Exceptions,
         live: LiveStops,
@@ -66,6 +72,7 @@ class Stops:
         self._breakpoints = breakpoints
         self._runtimes = runtimes
         self._steps = steps
+        self._records = records
         self._tell = tell
         self._references = References()
         self._remembered = remembered
@@ -76,9 +83,10 @@ class Stops:
         self._turns = Turns(session)
         self._top: dict[str, Any] | None = None
         self._standing: dict[int, Boundary] = {}
+        self._gone: dict[int, Boundary] = {}
         self.replay: Replay | None = None
         """Hears of the boundaries that threads stop at."""
-        self._frames: dict[int, tuple[int, BoundaryEvent, list[Node]]] = {}
+        self._frames: dict[int, tuple[int | None, BoundaryEvent]] = {}
         self.node_stops: NodeStops | None = None
         """Says what stops inside of running graphs are."""
 
@@ -137,10 +145,14 @@ class Stops:
         for stopped in [thread] if thread is not None else list(self._standing):
             boundary = self._standing.pop(stopped, None)
             if boundary is not None:
-                self._session.start(self._tell_left(boundary))
+                self._gone[stopped] = boundary
+                self._session.start(self._tell_left(stopped, boundary))
 
-    async def _tell_left(self, boundary: Boundary) -> None:
-        await boundary.runtime.request("left", LeftArguments(boundary.event.boundary))
+    async def _tell_left(self, thread: int, boundary: Boundary) -> None:
+        await asyncio.sleep(LEFT_SECONDS)
+        if self._gone.get(thread) is boundary:
+            del self._gone[thread]
+            await boundary.runtime.request("left", LeftArguments(boundary.event.boundary))
 
     async def _look_up(self, body: dict[str, Any]) -> None:
         # What the program did before it stopped is known to the client when it hears of the stop.
@@ -161,6 +173,9 @@ class Stops:
         boundary = await self._take(top)
         if boundary is not None:
             self._standing[body["threadId"]] = boundary
+            self._gone.pop(
+                body["threadId"], None
+            )  # the thread ran another graph, and so knows itself
             self._at_boundary(body, top, boundary)
         elif body.get("reason") == "exception":
             if self._observed():
@@ -203,14 +218,7 @@ class Stops:
     def _at_boundary(self, body: dict[str, Any], top: dict[str, Any], boundary: Boundary) -> None:
         event = boundary.event
         step = self._steps.place(boundary.runtime.number, event.step)
-        nodes: list[Node] = []
-        if step is not None:
-            for index in event.executions:
-                try:
-                    nodes.append(self._steps.node(step, index))
-                except UnknownStep:
-                    break
-        self._frames[top["id"]] = (step or 0, event, nodes)
+        self._frames[top["id"]] = step, event
         if event.filter == RETRACE:
             self._exceptions.alerted(body["threadId"], event.filter, event.text)
             body.update(reason="exception", description=event.title, text=event.text)
@@ -229,8 +237,7 @@ class Stops:
         )
         if self.replay is not None and step is not None:
             body["graphdebug"] = to_wire(StoppedPlace(step))
-            nodes = self._steps.nodes(GraphdebugNodesArguments(step), same_path)
-            self.replay.arrived(body, top["id"], event, step, nodes)
+            self.replay.arrived(body, top["id"], event, step)
 
     async def _at_line(self, body: dict[str, Any], top: dict[str, Any]) -> None:
         """A stop of debugpy's: does Python run the program here, or build a graph?"""
@@ -264,21 +271,44 @@ class Stops:
         shown = self._frames.get(request["arguments"]["frameId"])
         self._remembered.scopes(request, [] if shown is None else [self._graph_scope(*shown)])
 
-    def _graph_scope(self, step: int, event: BoundaryEvent, nodes: list[Node]) -> dict[str, Any]:
+    def _graph_scope(self, step: int | None, event: BoundaryEvent) -> dict[str, Any]:
+        count = 0 if step is None else len(event.executions)
+        if step is not None and self._steps.undescribed(step) is None:
+            count = len(self._described(step, event))
         return {
-            "name": f"Graph run: {len(nodes)} executions",
-            "variablesReference": self._references.executions(self._steps.in_step(step, nodes)),
-            "indexedVariables": len(nodes),
+            "name": f"Graph run: {count} executions",
+            "variablesReference": self._references.executions(lambda: self._nodes(step, event)),
+            "indexedVariables": count,
             "expensive": False,
             **({"source": {"path": event.lines[0].path}} if event.lines else {}),
         }
 
-    def variables_request(self, request: Message) -> None:
+    async def _nodes(self, step: int | None, event: BoundaryEvent) -> list[Node]:
+        """The executions that breakpoints stop at, as far as they are kept."""
+        if step is None:
+            return []
+        await self._records.described(step)
+        return self._steps.in_step(step, self._described(step, event))
+
+    def _described(self, step: int, event: BoundaryEvent) -> list[Node]:
+        nodes: list[Node] = []
+        for index in event.executions:
+            try:
+                nodes.append(self._steps.node(step, index))
+            except UnknownStep:
+                break
+        return nodes
+
+    def variables_request(self, request: Message) -> Any:
         """Ours, or debugpy's."""
-        arguments = request["arguments"]
-        if not self._references.owns(arguments["variablesReference"]):
+        if not self._references.owns(request["arguments"]["variablesReference"]):
             return self._session.forward(request)
-        return self._session.reply(request, {"variables": self._references.variables(arguments)})
+        return self._variables(request)
+
+    async def _variables(self, request: Message) -> None:
+        arguments = request["arguments"]
+        await self._references.look(arguments["variablesReference"])
+        self._session.reply(request, {"variables": self._references.variables(arguments)})
 
     def setVariable_request(self, request: Message) -> None:
         """What was recorded can't be changed."""

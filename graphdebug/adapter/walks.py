@@ -42,7 +42,7 @@ class Walk:
     frame: int
     """debugpy's id of the frame that called the run."""
     nodes: Sequence[Node]
-    """The executions that are walked through, in order."""
+    """The executions that are walked through, in order; none before somebody looks into the record."""
     hits: frozenset[int]
     """Indices of those that breakpoints stop at."""
     version: int

@@ -89,7 +89,7 @@ class RecordsHandler(_Handler):
         asked = {key: _value(self.get_query_argument(key)) for key in self.request.query_arguments}
         asked.pop("token", None)
         try:
-            self.finish(json.dumps(session.answer(_COMMANDS[noun], asked)))
+            self.finish(json.dumps(await session.answer(_COMMANDS[noun], asked)))
         except Refused as error:
             raise web.HTTPError(400, str(error)) from None
 

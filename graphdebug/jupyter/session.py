@@ -70,9 +70,9 @@ class KernelSession(Debugging):
         self.recorded = configuration
         await self._job.configure()
 
-    def answer(self, command: str, arguments: Any) -> dict[str, Any]:
+    async def answer(self, command: str, arguments: Any) -> dict[str, Any]:
         """The body of the answer to a request of the Contract. Raises Refused."""
-        return self._job.answers.answer(command, arguments)
+        return await self._job.answers.answered(command, arguments)
 
     async def published(self, key: str) -> messages.PublishedEvent | None:
         """The result of an expression that was evaluated in the kernel; None where it doesn't come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,13 @@ from graphdebug.observation.runtimes import Runtimes, same_path
 from graphdebug.observation.steps import Steps, UnknownStep
 from graphdebug.protocol import dap
 from graphdebug.protocol.model import Backend, Capture
+from graphdebug.protocol.runtime import DescribeArguments
 from graphdebug.protocol.wire import WireError, from_wire, to_wire
+
+DESCRIBE_SECONDS = 10.0
+"""How long a process may take to describe a step: longer than it does."""
+
+_OF_NODES = ("graphdebugNodes", "graphdebugNode", "graphdebugTensor")
 
 
 class Refused(Exception):
@@ -23,6 +30,7 @@ class Answers:
         self._steps = steps
         self._runtimes = runtimes
         self._capture = capture
+        self._describing: dict[int, asyncio.Future[bool]] = {}
         self._answers: dict[str, Callable[[Any], Any]] = {
             "graphdebugSteps": self._steps_between,
             "graphdebugTimeline": self._timeline,
@@ -32,6 +40,28 @@ class Answers:
             "graphdebugState": self._state,
             "graphdebugTensor": self._recorded_tensor,
         }
+
+    async def described(self, step: object) -> None:
+        """Have a step described that wasn't, since nobody looked into it before.
+
+        What is asked for without it is answered from what is here.
+        """
+        if not isinstance(step, int):
+            return
+        going_on = self._describing.get(step)
+        missing = self._steps.undescribed(step) if going_on is None else None
+        if missing is not None and (runtime := self._runtimes.all[missing[0]]).here:
+            asked = runtime.request("describe", DescribeArguments(missing[1]), DESCRIBE_SECONDS)
+            going_on = self._describing[step] = asyncio.ensure_future(asked)
+            going_on.add_done_callback(lambda _: self._describing.pop(step, None))
+        if going_on is not None:
+            await asyncio.shield(going_on)
+
+    async def answered(self, command: str, arguments: Any) -> dict[str, Any]:
+        """The same as ``answer``, once the step that it is about is described. Raises Refused."""
+        if command in _OF_NODES and isinstance(arguments, dict):
+            await self.described(arguments.get("step"))
+        return self.answer(command, arguments)
 
     def answer(self, command: str, arguments: Any) -> dict[str, Any]:
         """The body of the answer. Raises Refused."""

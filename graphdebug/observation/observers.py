@@ -97,7 +97,8 @@ class Observers:
         if question is not None:
             return _response(request, {"success": True, "body": await question()})
         try:
-            body = self._answers.answer(str(request.get("command")), request.get("arguments"))
+            command = str(request.get("command"))
+            body = await self._answers.answered(command, request.get("arguments"))
         except Refused as error:
             return _response(request, {"success": False, "message": str(error)})
         return _response(request, {"success": True, "body": body})

@@ -86,7 +86,7 @@ class Runtime:
             distributed=self.joined is not None or self.hello.world_size > 0,
         )
 
-    async def request(self, command: str, arguments: Any) -> bool:
+    async def request(self, command: str, arguments: Any, seconds: float = ANSWER_SECONDS) -> bool:
         """Ask, and wait a while for the answer; whether there was one."""
         self._seq += 1
         seq = self._seq
@@ -95,7 +95,7 @@ class Runtime:
             {"type": "request", "seq": seq, "command": command, "arguments": to_wire(arguments)}
         )
         try:
-            return await asyncio.wait_for(future, ANSWER_SECONDS)
+            return await asyncio.wait_for(future, seconds)
         except asyncio.TimeoutError:
             return False
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,7 +36,7 @@ class Steps:
         self._steps: list[Step] = []
         self._graph_of: list[tuple[int, int] | None] = []
         self._graphs: dict[tuple[int, int], tuple[Node, ...]] = {}
-        self._own: dict[int, list[int]] = {}
+        self._own: dict[int, list[int]] = {}  # heaps: one that came late may be an old one
         self._place: dict[tuple[int, int], int] = {}
         self.timeline = Timeline()
         """All of them at a glance."""
@@ -53,9 +54,9 @@ class Steps:
         self._graphs[process, event.graph] = event.nodes
         if not event.shared:
             own = self._own.setdefault(process, [])
-            own.append(event.graph)
+            heapq.heappush(own, event.graph)
             if len(own) > RECORDS_LIMIT:
-                del self._graphs[process, own.pop(0)]
+                del self._graphs[process, heapq.heappop(own)]
 
     def add(self, process: int, step: Step, graph: int | None) -> Step:
         """Keep a step; returns it as the client sees it."""
@@ -121,6 +122,11 @@ class Steps:
     def description(self, process: int, graph: int) -> Sequence[Node]:
         """The nodes of a description that a process sent."""
         return self._graphs.get((process, graph), ())
+
+    def undescribed(self, step: int) -> tuple[int, int] | None:
+        """The process of a step that has a description which didn't come, and its number there."""
+        graph = self._graph_of[step] if 0 <= step < len(self._steps) else None
+        return None if graph in self._graphs else graph
 
     def in_step(self, step: int, nodes: Sequence[Node]) -> list[Node]:
         """Nodes as the client sees them."""

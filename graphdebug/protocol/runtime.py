@@ -198,6 +198,15 @@ class ReportArguments:
 
 
 @dataclass(frozen=True)
+class DescribeArguments:
+    """``describe``: somebody looks into a step whose description wasn't sent: its ``graph`` events come
+    before the answer. None come of a description that is there no more."""
+
+    graph: int
+    """Its number in the ``step`` event."""
+
+
+@dataclass(frozen=True)
 class HelloEvent:
     """``hello``: the runtime's first message."""
 
@@ -254,7 +263,8 @@ class BackendEvent:
 
 @dataclass(frozen=True)
 class GraphEvent:
-    """``graph``: the nodes that one or many steps consist of. Sent before the first of them.
+    """``graph``: the nodes that one or many steps consist of. Sent before the first of them; that of a run
+    that a breakpoint stopped at may come but when somebody asks for it (``describe``), or at the end.
 
     A long description comes in parts, one after the other.
     """
@@ -533,5 +543,6 @@ REQUESTS: dict[str, type] = {
     "undebug": UndebugArguments,
     "go": GoArguments,
     "report": ReportArguments,
+    "describe": DescribeArguments,
 }
 """Request names and the dataclasses of their arguments. Each is answered, with an empty body."""

@@ -20,6 +20,7 @@ from graphdebug.protocol.model import (
     Step,
     StepKind,
 )
+from graphdebug.runtime.undescribed import Undescribed
 
 GRAPHS_LIMIT = 1024
 """Distinct descriptions remembered; the one unused for longest goes, and is sent again if needed."""
@@ -67,8 +68,11 @@ class Recorder:
     Safe to call from any thread; the lock is held for dictionary look-ups only.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, asks: Callable[[], bool] = lambda: False) -> None:
+        """``asks``: whether whoever ``send`` tells can ask for a description later."""
         self._send = send
+        self._asks = asks
+        self.undescribed = Undescribed(self._describe)
         self._lock = threading.Lock()
         self._graphs: OrderedDict[Hashable, int] = OrderedDict()
         self._graph_numbers = itertools.count()
@@ -107,10 +111,26 @@ class Recorder:
                 self._graphs[key] = number
                 if len(self._graphs) > GRAPHS_LIMIT:
                     self._graphs.popitem(last=False)
-            for begin in range(0, max(1, len(nodes)), PART):
-                part = nodes[begin : begin + PART]
-                self._send(messages.GraphEvent(number, part, key is not None, begin == 0))
+            self._describe(number, nodes, key is not None)
             return number
+
+    def later(self, describe: Callable[[], Sequence[Node]], count: int) -> int:
+        """The number of a description that belongs to one step alone, and has ``count`` nodes.
+
+        ``describe`` is called once, on any thread, when somebody asks for it; perhaps never.
+        """
+        if not self._asks():
+            return self.graph(None, describe)
+        with self._lock:
+            number = next(self._graph_numbers)
+        self.undescribed.keep(number, describe, count)
+        return number
+
+    def _describe(self, number: int, nodes: Sequence[Node], shared: bool = False) -> None:
+        nodes = tuple(nodes)
+        for begin in range(0, max(1, len(nodes)), PART):
+            part = nodes[begin : begin + PART]
+            self._send(messages.GraphEvent(number, part, shared, begin == 0))
 
     def known(self, key: Hashable) -> int | None:
         """The number of a description made before; None where it wasn't, or was forgotten."""
@@ -124,6 +144,7 @@ class Recorder:
         with self._lock:
             self._graphs.clear()
             self._run = None
+        self.undescribed.clear()
 
     def step(
         self,

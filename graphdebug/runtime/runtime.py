@@ -43,6 +43,8 @@ SETTLE_SECONDS = 1.5
 JOIN_SECONDS = 10.0
 """How long a process that became a rank waits for the debugger, where a client is there."""
 
+UNDESCRIBED = "the nodes of a run are not shown"
+
 
 class Runtime:
     """What backends work with. One for each process."""
@@ -78,9 +80,10 @@ class Runtime:
                 "undebug": lambda arguments: self.attaching.undebug(),
                 "report": lambda arguments: self._report(),
                 "go": lambda arguments: self.attaching.go(),
+                "describe": self._describe,
             },
         )
-        self.recorder = Recorder(self._record)
+        self.recorder = Recorder(self._record, lambda: bool(self.endpoint) and not self.taps)
         self.attaching = Attaching(invitation, self._link.send)
         self.node_breakpoints = NodeBreakpoints(self._link.send)
         self.stops = Stops(self._link.send, Replays(self.publish))
@@ -206,6 +209,10 @@ class Runtime:
                     backend.finish()
                 except Exception as error:
                     self.give_up(backend, "the end of the program", error)
+        try:
+            self.recorder.undescribed.describe_all()
+        except Exception as error:
+            self._alert_once(UNDESCRIBED, error)
         self._link.close(FLUSH_SECONDS)
 
     def _explain_the_end(self) -> None:
@@ -230,6 +237,12 @@ class Runtime:
         for backend in self.backends.values():
             self._given_up.add(backend.name)
             backend.remove()
+
+    def _describe(self, arguments: messages.DescribeArguments) -> None:
+        try:
+            self.recorder.undescribed.describe(arguments.graph)
+        except Exception as error:
+            self._alert_once(UNDESCRIBED, error)
 
     def _report(self) -> None:
         self._link.send(reports.report(self.recorder.next_step, self.active()))
@@ -287,6 +300,7 @@ class Runtime:
     def _link_closed(self) -> None:
         """The observer has gone, and its debugger with it, unless that is the program's own."""
         self._leave_alone()
+        self.recorder.undescribed.clear()
         self.attaching.go()
         if not self._invitation.own_breakpoints:
             self.attaching.undebug()

@@ -81,6 +81,11 @@ class Recording:
         self.plan.ran = budget.ran(found)
         return found
 
+    @property
+    def reshapes(self) -> Mapping[Slot, Slot]:
+        """None: what isn't told isn't known to have run."""
+        return {}
+
     def attach(self, found: Sequence[Execution]) -> None:
         """They have their values."""
 

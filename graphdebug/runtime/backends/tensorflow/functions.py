@@ -20,6 +20,7 @@ from graphdebug.runtime.backends.tensorflow import (
 from graphdebug.runtime.backends.tensorflow.assignments import variables
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.copies import Copies, Recording, Unrecorded
+from graphdebug.runtime.backends.tensorflow.descriptions import LATER_LIMIT
 from graphdebug.runtime.backends.tensorflow.live_functions import Held, LiveFunctions
 from graphdebug.runtime.backends.tensorflow.named import Named
 from graphdebug.runtime.backends.tensorflow.record import Execution
@@ -132,7 +133,7 @@ class Functions:
         graph, asked = concrete.graph, recording.asked
         before = boundary.Before.now(self.runtime)
         limit = self.runtime.configuration.record_limit
-        kept = False
+        kept, found = False, list[Execution]()
         try:
             found = recording.executions(self.backend.graphs.lines(graph), graph)
             if not self.live.asked:
@@ -144,25 +145,30 @@ class Functions:
             }
             on = asked.by_name.nodes
             stops = boundary.hits(self.runtime, found, names, call.frame, by_name=on)
-            number, nodes = self._number(found, stops, known, limit)
-            index = self.backend.step(call, duration, number, len(nodes), known.devices)
+            number, count = self._number(found, stops, known, limit)
+            index = self.backend.step(call, duration, number, count, known.devices)
             replay = self._walk(call, concrete, found, stops, before) if stops.executions else None
             said = remarks(asked.removed, len(found), limit)
             kept = self.backend.stop(call, index, stops, *said, replay=replay)
         finally:
             if not kept:
+                record.let_go(found)
                 self.release(call)
 
     def _number(
         self, found: list[Execution], stops: boundary.Hits, known: Known, limit: int
-    ) -> tuple[int | None, list[Node]]:
-        """The number of the description of a call that was recorded, and its nodes."""
-        if stops.executions or self.backend.records_values:
-            nodes = record.nodes(found, stops.executions, limit=limit, values=True)
-            return self.runtime.recorder.graph(None, lambda: nodes), nodes
+    ) -> tuple[int | None, int]:
+        """The number of the description of a call that was recorded, and how many nodes it has."""
+        recorder, wanted, count = self.runtime.recorder, stops.executions, len(found)
+        if wanted and not self.backend.records_values and count <= min(limit, LATER_LIMIT):
+            record.hold(found)
+            return recorder.later(lambda: record.nodes(found, wanted, values=True), count), count
+        if wanted or self.backend.records_values:
+            nodes = record.nodes(found, wanted, limit=limit, values=True)
+            return recorder.graph(None, lambda: nodes), len(nodes)
         if self.backend.records_nodes:
-            return self.runtime.recorder.graph(known.key, lambda: known.nodes), known.nodes
-        return None, known.nodes
+            return recorder.graph(known.key, lambda: known.nodes), len(known.nodes)
+        return None, len(known.nodes)
 
     def _walk(
         self,
@@ -175,6 +181,10 @@ class Functions:
         recording: Recording = call.recording
         lines = self.backend.graphs.lines(concrete.graph)
 
+        def release() -> None:
+            record.let_go(found)
+            recording.release()
+
         def why(item: Execution, slot: int) -> str:
             if (item.node, slot) in recording.asked.slots or slot not in item.outputs:
                 return ""
@@ -185,12 +195,13 @@ class Functions:
             concrete.graph,
             lines,
             recording,
-            found,
+            lambda: found,
+            len(found),
             stops.executions,
             boundary.Home.of(call.frame),
             why,
             before,
-            recording.release,
+            release,
             lambda: recording.plan.by_name(lines, concrete.graph, self.runtime).nodes,
         )
 

@@ -205,7 +205,10 @@ class GraphWatch:
             held, watched = counted(run.numbers.values()), run.counted
         else:
             assert run.watch is not None
-            held, watched = looked_at(run.watch.values()), run.slots
+            values = dict(run.watch.values())
+            told = {slot: known.numbers_of(slot, values) for slot in known.reshapes}
+            values.update({slot: values[of] for slot, of in told.items() if of in values})
+            held, watched = looked_at(values), run.slots | values.keys()
 
         def given(definition: Any) -> bool | None:
             fed = run.fed.get(known.origin[definition.name][1])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +69,12 @@ _MACHINERY = (
 )
 """What loops and branches are made of, which nobody wrote. (An ``Exit`` is a loop's result.)"""
 
+_RESHAPES = ("Reshape", "ExpandDims", "Squeeze")
+
 _LOOPS = ("Enter", "RefEnter", "While", "StatelessWhile")
+
+Slot = tuple[str, int]
+"""A node's name and the position of one of its outputs."""
 
 
 @dataclass
@@ -87,8 +93,30 @@ class Executable:
     """Whether functions stay functions: their nodes run inside of one."""
     nests: dict[str, Nest] = field(default_factory=dict)
     """The loops that nodes run in."""
-    known: dict[str, Any] = field(default_factory=dict)
+    known: dict[Any, Any] = field(default_factory=dict)
     """What records of its runs found out about nodes, by name."""
+    lines: dict[frozenset[str], Any] = field(default_factory=dict)
+    """The same about the lines that made the nodes of a run."""
+
+    def numbers_of(self, slot: Slot, known: Collection[Slot]) -> Slot:
+        """The output that has the numbers of this one: of those that are known, if any is."""
+        while slot not in known and slot in self.reshapes:
+            slot = self.reshapes[slot]
+        return slot
+
+    @functools.cached_property
+    def rank(self) -> dict[str, int]:
+        """The place of each node."""
+        return {name: position for position, name in enumerate(self.nodes)}
+
+    @functools.cached_property
+    def reshapes(self) -> dict[Slot, Slot]:
+        """Outputs that have the numbers of another one, in another shape; of nodes outside of loops."""
+        found = {}
+        for name, node in self.nodes.items():
+            if node.op in _RESHAPES and name not in self.nests:
+                found[name, 0] = next(inputs(node))
+        return found
 
     def stands_for(self, node: str, op_type: str) -> bool:
         """Whether a node puts out what the operation that it was, of this type, does.

@@ -24,6 +24,9 @@ PASSED_ON = frozenset(
 _LOCAL = "/job:localhost/replica:0/task:0"
 _INTERNAL = ("__copy_", "__dbg_", "_SOURCE", "_SINK", "_retval_")
 
+LINES_LIMIT = 64
+"""Sets of nodes, of those that runs of one graph had, whose lines are remembered."""
+
 
 @dataclass
 class Execution:
@@ -71,6 +74,53 @@ class Record:
         self._source = source
         self._values = values
 
+    @functools.cached_property
+    def order(self) -> list[tuple[Any, str, str]]:
+        """The statistics of what ran, in order of its start, with names and devices."""
+        return self._timed(None)
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Where it ran."""
+        return tuple(sorted({device for _, _, device in self.order}))
+
+    def nodes(self) -> frozenset[str]:
+        """What ran, by name."""
+        return frozenset([name for _, name, _ in self.order])
+
+    def sources(self) -> tuple[Source, ...]:
+        """The lines that made it; worked out once for all runs of the same nodes."""
+        names = self.nodes()
+        known = self._graph.lines.get(names)
+        if known is None:
+            fixed = [self._fixed(stats) for stats, _, _ in self.order]
+            found = dict.fromkeys(item.source for item in fixed if item.source is not None)
+            if len(self._graph.lines) >= LINES_LIMIT:
+                self._graph.lines.clear()
+            known = self._graph.lines[names] = tuple(found)
+        return known
+
+    @property
+    def plain(self) -> bool:
+        """Whether each of the statistics is of the node of its name, not of one inside of a function."""
+        return not self._graph.opaque
+
+    def places(self, keys: Collection[tuple[str, int]]) -> list[int]:
+        """The positions of executions, by node and iteration, where it is ``plain``."""
+        nodes = {node for node, _ in keys}
+        turns: Counter[str] = Counter()
+        found = []
+        for place, (_, name, _) in enumerate(self.order):
+            if name in nodes:
+                if (name, turns[name]) in keys:
+                    found.append(place)
+                turns[name] += 1
+        return found
+
+    def kept(self) -> Record:
+        """The same without values, and without the user's graph; once ``sources`` were asked for."""
+        return Record(self._statistics, self._graph, _no_line, dict, self._in_turn)
+
     def executions(self, only: Collection[str] | None = None) -> list[Execution]:
         """What ran, in order of its start: all of it, or nodes of these names alone."""
         counts: dict[tuple[str, bool], int] = {}
@@ -78,8 +128,7 @@ class Record:
         loops = self._graph.nests if self._in_turn and only is None else {}
         iterations = Iterations(self._graph.nodes, loops)
         found = []
-        for stats, device in self._timed(only):
-            name = stats.node_name
+        for stats, name, device in self.order if only is None else self._timed(only):
             fixed = self._fixed(stats)
             turn = counts.get((name, fixed.inner), 0)
             counts[name, fixed.inner] = turn + 1
@@ -91,14 +140,14 @@ class Record:
                 latest[name] = execution
         return found
 
-    def _timed(self, only: Collection[str] | None) -> list[tuple[Any, str]]:
+    def _timed(self, only: Collection[str] | None) -> list[tuple[Any, str, str]]:
         timed = []
         for device in self._statistics.dev_stats:
             where = short_device(device.device)
             for stats in device.node_stats:
                 name = stats.node_name
                 if not name.startswith(_INTERNAL) if only is None else name in only:
-                    timed.append((stats, where))
+                    timed.append((stats, name, where))
         timed.sort(key=lambda item: item[0].all_start_nanos)
         return timed
 
@@ -119,6 +168,11 @@ class Record:
                 False,
             )
         return fixed
+
+    @property
+    def reshapes(self) -> Mapping[Slot, Slot]:
+        """Outputs that have the numbers of another one, in another shape."""
+        return self._graph.reshapes
 
     def constant(self, node: str) -> Any:
         """The value of a constant of the graph; None for any other node."""
@@ -143,6 +197,10 @@ class Record:
                 if turn < len(files) and (len(files) == counts[output] or type(files) is First):
                     item.values[slot] = files[turn]
                 turns[output] += 1
+
+
+def _no_line(origin: Origin) -> None:
+    """Of nodes whose lines are known there is nothing to ask."""
 
 
 class _Fixed(NamedTuple):
@@ -205,6 +263,20 @@ def travels(found: Sequence[Execution], values: bool | Collection[str]) -> bool:
         if (values if isinstance(values, bool) else item.node in values)
         for output in item.outputs.values()
     )
+
+
+def hold(found: Sequence[Execution]) -> None:
+    """Keep the values that may travel, whose files are going to be removed."""
+    for item in found:
+        for slot, value in item.values.items():
+            if math.prod(item.outputs[slot].shape) <= VALUE_LIMIT:
+                value.hold()
+
+
+def let_go(found: Sequence[Execution]) -> None:
+    """The files are removed: of the values those stay that are held."""
+    for item in found:
+        item.values = {slot: value for slot, value in item.values.items() if value.held}
 
 
 def nodes(

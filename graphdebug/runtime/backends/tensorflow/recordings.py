@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from graphdebug.protocol.model import Tensor
+from graphdebug.protocol.model import Source, Tensor
 from graphdebug.runtime.backends.tensorflow import taps
 from graphdebug.runtime.backends.tensorflow.loops import Iterations
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
@@ -78,7 +78,7 @@ def executions(
             _Turn(call.node, call.made_by, call.origin, call.op_type, iteration, outputs)
             for iteration, outputs in enumerate(_turns(slots))
         ]
-    rank = {name: position for position, name in enumerate(executable.nodes)}
+    rank = executable.rank
     turns.sort(key=lambda turn: (turn.time, rank.get(turn.node, len(rank)), turn.iteration))
     return list(_described(turns, executable, lines, graph))
 
@@ -120,43 +120,80 @@ def _described(
     known = _Known(executable)
     iterations = Iterations(executable.nodes, executable.nests)
     for turn in turns:
-        definition = executable.nodes[turn.made_by]
-        now = iterations.of(turn.made_by)
-        static = getattr(find(graph, turn.origin), "outputs", ())
-        device = short_device(definition.device)
-        values = turn.values if taps.outputs(definition) else {}
-        fed = () if turn.node != turn.made_by else tuple(known.feeding(definition, now))
+        fixed = executable.known.get((turn.node, turn.made_by))
+        if fixed is None:
+            fixed = executable.known[turn.node, turn.made_by] = _fixed(
+                turn, executable, lines, graph
+            )
+        now = iterations.of(turn.made_by) if executable.nests else ()
+        values = turn.values if fixed.puts_out else {}
+        fed = tuple(known.feeding(fixed.inputs, now))
         execution = Execution(
             node=turn.node,
-            name=executable.names.get(turn.node, turn.node),
+            name=fixed.name,
             op_type=turn.op_type,
             origin=turn.origin,
-            source=lines.source(graph, turn.origin),
+            source=fixed.source,
             iteration=turn.iteration,
-            device=device,
+            device=fixed.device,
             duration_ns=0,
-            outputs={
-                slot: _tensor(value, static[slot] if slot < len(static) else None, device)
-                for slot, value in values.items()
-            },
-            inputs=tuple(made.outputs[slot] for made, slot in fed),
+            outputs={slot: fixed.tensor(slot, value) for slot, value in values.items()},
+            inputs=tuple([made.outputs[slot] for made, slot in fed]),
             iterations=now,
             fed=fed,
             began=turn.time,
             values=values,
         )
         known.add(execution)
-        if definition.op != "Merge":
+        if not fixed.merges:
             yield execution
 
 
-def _tensor(value: Value, static: Any, device: str) -> Tensor:
-    if static is not None and static.shape.is_fully_defined():
-        return tensor(tuple(static.shape), static.dtype, device)
-    array = value.read()
-    if array is None:
-        return tensor((), static.dtype if static is not None else "variant", device)
-    return tensor(tuple(array.shape), array.dtype if array.dtype != object else "string", device)
+class _Fixed(NamedTuple):
+    """What is the same for every execution of a node."""
+
+    name: str
+    source: Source | None
+    device: str
+    inputs: tuple[str, ...]
+    """As its definition names them; none of a call that others stand for."""
+    puts_out: bool
+    merges: bool
+    static: tuple[tuple[Any, Tensor | None], ...]
+    """The dtypes of the outputs, and their descriptions where the graph says their shapes."""
+
+    def tensor(self, slot: int, value: Value) -> Tensor:
+        """The description of an output."""
+        dtype, described = self.static[slot] if slot < len(self.static) else (None, None)
+        if described is not None:
+            return described
+        array = value.read()
+        if array is None:
+            return tensor((), "variant" if dtype is None else dtype, self.device)
+        kind = array.dtype if array.dtype != object else "string"
+        return tensor(tuple(array.shape), kind, self.device)
+
+
+def _fixed(turn: _Turn, executable: Executable, lines: GraphLines, graph: Any) -> _Fixed:
+    definition = executable.nodes[turn.made_by]
+    device = short_device(definition.device)
+    return _Fixed(
+        name=executable.names.get(turn.node, turn.node),
+        source=lines.source(graph, turn.origin),
+        device=device,
+        inputs=tuple(definition.input) if turn.node == turn.made_by else (),
+        puts_out=bool(taps.outputs(definition)),
+        merges=definition.op == "Merge",
+        static=tuple(
+            (
+                output.dtype,
+                tensor(tuple(output.shape), output.dtype, device)
+                if output.shape.is_fully_defined()
+                else None,
+            )
+            for output in getattr(find(graph, turn.origin), "outputs", ())
+        ),
+    )
 
 
 class _Known:
@@ -172,9 +209,11 @@ class _Known:
         self._latest[execution.node] = execution
         self._at[execution.node, execution.iterations] = execution
 
-    def feeding(self, definition: Any, now: tuple[int, ...]) -> Iterator[tuple[Execution, int]]:
-        """What made the inputs of a node that runs in these iterations, as far as that is known."""
-        for text in definition.input:
+    def feeding(
+        self, inputs: Sequence[str], now: tuple[int, ...]
+    ) -> Iterator[tuple[Execution, int]]:
+        """What made these inputs of a node that runs in these iterations, as far as that is known."""
+        for text in inputs:
             if not text.startswith("^"):
                 found = list(self._made(text, now, set()))
                 if found:

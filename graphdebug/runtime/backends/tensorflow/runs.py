@@ -66,6 +66,8 @@ class Run:
     """What TensorFlow recorded."""
     built: list[Node] | None = None
     """What ran, where that was known before."""
+    asked: list[Execution] = field(default_factory=list)
+    """The executions of the nodes that breakpoints ask about."""
     found: list[Execution] = field(default_factory=list)
     """All executions, where they were looked at."""
 

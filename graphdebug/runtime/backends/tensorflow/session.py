@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends.tensorflow import boundary, finite, numbers, record, static
 from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.descriptions import Descriptions
 from graphdebug.runtime.backends.tensorflow.guard import Guard
 from graphdebug.runtime.backends.tensorflow.live_sessions import (
     CALLABLE,
@@ -19,7 +19,6 @@ from graphdebug.runtime.backends.tensorflow.live_sessions import (
 from graphdebug.runtime.backends.tensorflow.named import Named
 from graphdebug.runtime.backends.tensorflow.partitions import executable
 from graphdebug.runtime.backends.tensorflow.reachable import Wanted
-from graphdebug.runtime.backends.tensorflow.record import Execution, Record
 from graphdebug.runtime.backends.tensorflow.runs import Run, Twin
 from graphdebug.runtime.backends.tensorflow.signatures import (
     Shapes,
@@ -32,17 +31,6 @@ from graphdebug.runtime.untraced import untraced
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
-
-BOUND = (
-    "the nodes that this line builds run inside of Session.run, so it stops where that is called"
-)
-
-REMOVED = (
-    "TensorFlow's optimizer left nothing of what this line built ({}) when the graph ran, so nothing "
-    "stops there; a session with ConfigProto(graph_options=GraphOptions(rewrite_options="
-    "RewriterConfig(disable_meta_optimizer=True))) keeps it"
-)
-
 
 _NO_HITS = boundary.Hits()
 
@@ -61,6 +49,7 @@ class Sessions:
         self.signatures = Signatures()
         self.dumps = Dumps()
         self.live = LiveSessions(backend, self.dumps)
+        self.descriptions = Descriptions(backend)
         self._untold = Run(None, Signature(Wanted(0, (), (), ())), (), ())
         self.options: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._twins: weakref.WeakKeyDictionary[Any, list[Twin]] = weakref.WeakKeyDictionary()
@@ -287,17 +276,20 @@ class Sessions:
         return stops, index, self._walk(call, run, stops, before) if stops.executions else None
 
     def _said(self, run: Run) -> list[str]:
+        assert run.record is not None
         limit, selection = self.runtime.configuration.record_limit, run.selection
-        return remarks(selection.removed, len(run.found), limit, selection.without_values)
+        return remarks(selection.removed, len(run.record.order), limit, selection.without_values)
 
     def _walk(self, call: Call, run: Run, stops: boundary.Hits, before: boundary.Before) -> Walk:
-        assert run.record is not None
+        recorded = run.record
+        assert recorded is not None
         return Walk(
             self.runtime,
             run.graph,
             self.backend.graphs.lines(run.graph),
-            run.record,
-            run.found,
+            recorded,
+            lambda: run.found or recorded.executions(),
+            len(recorded.order),
             stops.executions,
             boundary.Home.of(call.frame),
             reasons(run.selection, run.slots if run.watch is not None else frozenset()),
@@ -316,20 +308,15 @@ class Sessions:
         if run.record is None or not run.selection.asked:
             return boundary.Hits()
         # Of most runs only the lines with breakpoints matter, and the rest is never looked at.
-        nodes = run.selection.nodes
-        if run.selection.stops:
-            run.found = run.record.executions()
-            asked = [item for item in run.found if item.node in nodes]
-        else:
-            asked = run.record.executions(nodes)
+        asked = run.asked = run.record.executions(run.selection.nodes)
         if run.selection.looks:
-            run.record.attach(run.found or asked)
+            run.record.attach(asked)
         asked = [
             item
             for item in asked
             if item.source is None or (item.source.path, item.source.line) not in run.live_lines
         ]
-        self._bind(run, asked)
+        self.descriptions.bind(run, asked)
         held, on = run.live_nodes, run.selection.by_name.nodes
         others = {node: found for node, found in on.items() if node not in held} if held else on
         return boundary.hits(self.runtime, asked, run.selection.names, call.frame, by_name=others)
@@ -342,47 +329,12 @@ class Sessions:
             if graph is None:
                 graph = self.runtime.recorder.graph(run.key, lambda: run.built or ())
         elif run.record is not None:
-            graph = self._describe(run, run.record, stops, graph)
+            graph = self.descriptions.of(run, run.record, stops, graph)
         elif graph is None:
             samples.drop(run.shapes)  # forgotten by the recorder: trace the next one
         last = samples.last(run.shapes)
         count, devices = (0, ()) if last is None else (last.nodes, last.devices)
         return self.backend.step(call, duration, graph, count, devices)
-
-    def _describe(
-        self, run: Run, recorded: Record, stops: boundary.Hits, graph: int | None
-    ) -> int | None:
-        """The number of the description of a run that was recorded."""
-        valued = self.backend.records_values and run.watch is not None
-        limit = self.runtime.configuration.record_limit
-        wanted = run.sampled or (graph is None and self.backend.records_nodes)
-        if not (stops.executions or valued or wanted):
-            return graph
-        began = time.perf_counter_ns()
-        found = run.found = run.found or recorded.executions()
-        stops.place(found)
-        run.signature.saw(run.shapes, found)
-        devices = tuple(sorted({item.device for item in found}))
-        self._bind(run, found)
-        if stops.executions or valued:
-            # The others' values stay where they are, until somebody looks at one.
-            values = self.backend.records_values or run.selection.nodes
-            if record.travels(found, values):
-                recorded.attach(found)
-            key, nodes = None, record.nodes(found, stops.executions, limit=limit, values=values)
-        else:
-            key, nodes = run.key, record.nodes(found, limit=limit)
-        number = self.runtime.recorder.graph(key, lambda: nodes, again=True)
-        spent = time.perf_counter_ns() - began
-        run.signature.samples.take(run.shapes, len(found), devices, spent)
-        return number
-
-    def _bind(self, run: Run, found: list[Execution]) -> None:
-        if not self.live.asked:  # else that is told before a run
-            self.backend.bind((item.source for item in found if item.source is not None), BOUND)
-        for (path, line), origins in run.selection.removed.items():
-            names = ", ".join(name for _, name in origins[: boundary.NAMES_LIMIT])
-            self.backend.bind_removed(path, line, REMOVED.format(names))
 
 
 def _shape(value: Any) -> tuple[Any, ...]:

@@ -150,7 +150,10 @@ class Signature:
                 if self._candidates is None:
                     self._candidates = list(candidates(graph, self.executed))
                 known = self._ran.get(shapes, {})
-                self._chosen[key] = budget.chosen(self._candidates, known, limit)
+                chosen = budget.chosen(self._candidates, known, limit)
+                of = self.executed.reshapes
+                # Each output takes TensorFlow as long to write, whatever is in it.
+                self._chosen[key] = frozenset(slot for slot in chosen if of.get(slot) not in chosen)
             return self._chosen[key] | selection.slots
 
     def may_run_long(self, selection: Selection, shapes: Shapes) -> bool:
@@ -166,6 +169,10 @@ class Signature:
         if shapes not in self._ran:
             self._ran[shapes] = budget.ran(found)
             self._chosen.clear()
+
+    def knows(self, shapes: Shapes) -> bool:
+        """Whether a run with such feeds was seen."""
+        return shapes in self._ran
 
     def why_unwatchable(self, session: Any, dumps: Dumps) -> str:
         """Why no run of it may be watched; empty where runs may."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +29,10 @@ Why = Callable[[Execution, int], str]
 class Recorded(Protocol):
     """Where the values of a run come from."""
 
+    @property
+    def reshapes(self) -> Mapping[Slot, Slot]:
+        """Outputs whose values weren't recorded since others have the same numbers: which those are."""
+
     def attach(self, found: Sequence[Execution]) -> None:
         """Give executions their values."""
 
@@ -44,7 +49,8 @@ class Walk:
         graph: Any,
         lines: GraphLines,
         recorded: Recorded,
-        found: Sequence[Execution],
+        found: Callable[[], Sequence[Execution]],
+        count: int,
         wanted: Collection[int],
         home: boundary.Home | None,
         why: Why,
@@ -52,35 +58,42 @@ class Walk:
         release: Callable[[], None],
         by_name: Callable[[], Named],
     ) -> None:
-        """Keep the first of ``found``, up to the limit, and beyond it those at ``wanted`` positions."""
-        limit = runtime.configuration.record_limit
+        """Keep the first of ``count`` executions, up to the limit, and those at ``wanted`` positions.
+
+        They are asked for where somebody looks, unless there are more than the limit.
+        """
+        self._limit = runtime.configuration.record_limit
         self._recorded = recorded
-        self._found = found
-        if len(found) > limit:
-            self._attach()  # now, since those beyond the limit aren't kept to count by
+        self._find: Callable[[], Sequence[Execution]] | None = found
+        self._wanted = wanted
         self._runtime = runtime
         self._graph = graph
         self._lines = lines
-        self._kept = dict(enumerate(found[:limit]))
-        for index in wanted:
-            if index >= limit:
-                found[index].fed = ()  # or it would keep all that were before it
-                self._kept[index] = found[index]
+        self._kept: dict[int, Execution] = {}
+        if count > self._limit:
+            self._look()  # now, since those beyond the limit aren't kept to count by
         self._home = home
         self._release = release
         self._why = why
         self._before = before
         self._by_name = by_name
 
-    def _attach(self) -> None:
-        """List the values: most stops go by without anybody looking at one."""
-        if self._found:
-            self._recorded.attach(self._found)
-            self._found = ()
+    def _look(self) -> None:
+        """List what ran, and the values: most stops go by without anybody looking at one."""
+        find, self._find = self._find, None
+        if find is None:
+            return
+        found = find()
+        self._recorded.attach(found)
+        self._kept.update(enumerate(found[: self._limit]))
+        for index in self._wanted:
+            if index >= self._limit:
+                found[index].fed = ()  # or it would keep all that were before it
+                self._kept[index] = found[index]
 
     def execution(self, index: int) -> Shown:
         """The execution at a position of the record. Raises LookupError for one that isn't kept."""
-        self._attach()
+        self._look()
         item = self._kept[index]
         (node,) = record.nodes([item])
         names = self._variables(item.source).get(item.origin or ("", ""), {})
@@ -99,7 +112,7 @@ class Walk:
 
     def passed(self) -> Passed:
         """Evaluate the breakpoints that are set now."""
-        self._attach()
+        self._look()
         indices = sorted(self._kept)
         logs: list[tuple[int, str, Source]] = []
 
@@ -125,6 +138,7 @@ class Walk:
 
     def release(self) -> None:
         """Nobody asks any more."""
+        self._find = None
         self._kept.clear()
         self._release()
 
@@ -136,16 +150,27 @@ class Walk:
 
     def _reader(self, item: Execution, slot: int) -> Callable[[], Any]:
         def read() -> Any:
-            made, at = _source(item, slot)
+            made, at = self._numbers(item, slot)
             value = made.values.get(at)
             array = self._recorded.constant(made.node) if value is None else value.read()
             tensor = item.outputs[slot]
+            if array is not None and array.size == math.prod(tensor.shape):
+                array = array.reshape(tensor.shape)
             if array is None:
                 text = f"{tensor.dtype} {tensor.shape} {tensor.device}"
                 return Missing(text, self._why(made, at))
             return recorded(array, tensor.device)
 
         return read
+
+    def _numbers(self, item: Execution, slot: int) -> tuple[Execution, int]:
+        """The execution that has a value as its own, in this shape or in another."""
+        item, slot = _source(item, slot)
+        of = self._recorded.reshapes.get((item.node, slot))
+        if slot in item.values or of is None:
+            return item, slot
+        made = next((made for made, at in item.fed if (made.node, at) == of), None)
+        return (item, slot) if made is None else self._numbers(made, of[1])
 
 
 def _called(item: Execution, slot: int) -> str:

@@ -7,7 +7,6 @@ shared with runs without watches.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -85,22 +84,25 @@ class Watch:
         self._directory = directory
         self._slots = sorted(slots)
         self._scopes = {"", *(name.rpartition("/")[0] for name, _ in self._slots)}
-        self._thinned: dict[Slot, int] = {}
+        self._asked: Any = None
         self._left: dict[Slot, list[tuple[int, str]]] | None = None
+        self._thinned: dict[Slot, int] = {}
 
     def add_to(self, options: Any) -> None:
         """Ask for the values in a run with these RunOptions."""
-        url = f"file://{self._directory}"
-        debug = options.debug_options
-        debug.reset_disk_byte_usage = True
-        for name, slot in self._slots:
-            debug.debug_tensor_watch_opts.add(
-                node_name=name,
-                output_slot=slot,
-                debug_ops=[self._operation],
-                debug_urls=[url],
-                tolerate_debug_op_creation_failures=True,
-            )
+        if self._asked is None:
+            self._asked = type(options)()
+            debug = self._asked.debug_options
+            debug.reset_disk_byte_usage = True
+            for name, slot in self._slots:
+                debug.debug_tensor_watch_opts.add(
+                    node_name=name,
+                    output_slot=slot,
+                    debug_ops=[self._operation],
+                    debug_urls=[f"file://{self._directory}"],
+                    tolerate_debug_op_creation_failures=True,
+                )
+        options.MergeFrom(self._asked)
 
     def values(self) -> dict[Slot, list[Value]]:
         """What a run left, in order of execution; asked when it is over."""
@@ -139,6 +141,10 @@ class Watch:
         """Remove the files of a run; their directories stay for the next one."""
         self._thinned.clear()
         left, self._left = self._left, None
+        # TensorFlow notes each run beside the devices' directories.
+        _remove(
+            f"{self._directory}/{name}" for name in _names(self._directory) if not _device(name)
+        )
         if left is None:
             _remove(path for _, path in self._written())
             return
@@ -150,25 +156,32 @@ class Watch:
 
         TensorFlow makes a directory for each device, and in it one for each scope.
         """
-        for device in _entries(self._directory):
-            for scope in self._scopes if device.is_dir() else ():
-                for entry in _entries(os.path.join(device.path, scope)):
-                    if entry.is_file():
-                        yield scope, entry.path
+        for device in filter(_device, _names(self._directory)):
+            for scope in self._scopes:
+                directory = f"{self._directory}/{device}/{scope}".rstrip("/")
+                for name in _names(directory):
+                    if VALUES in name or NUMBERS in name:
+                        yield scope, f"{directory}/{name}"
 
 
-def _entries(directory: str) -> list[os.DirEntry[str]]:
+def _device(name: str) -> bool:
+    """Whether it is what TensorFlow calls the directory of a device."""
+    return name.startswith("_tfdbg_device_")
+
+
+def _names(directory: str) -> list[str]:
     try:
-        with os.scandir(directory) as entries:
-            return list(entries)
+        return os.listdir(directory)
     except OSError:
         return []  # nothing ran there
 
 
 def _remove(paths: Iterable[str]) -> None:
     for path in paths:
-        with contextlib.suppress(OSError):
+        try:
             os.unlink(path)
+        except OSError:  # a directory, of a scope that is called so, or somebody was faster
+            pass
 
 
 class First(list["Value"]):
@@ -181,19 +194,34 @@ class Value:
     def __init__(self, path: str, time: int) -> None:
         self.time = time
         """When it was there, in microseconds."""
-        self._path: str | None = path
+        self._path = path
+        self._data: bytes | None = None
+        self._read = False
         self._array: Any = None
+
+    @property
+    def held(self) -> bool:
+        """Whether it is there without its file."""
+        return self._data is not None
+
+    def hold(self) -> None:
+        """Have it also when its file is gone."""
+        if self._data is None:
+            with open(self._path, "rb", 0) as file:
+                self._data = file.read()
 
     def read(self) -> Any:
         """The NumPy array; None where it can't be read."""
         from tensorflow.core.util import event_pb2
         from tensorflow.python.framework import tensor_util
 
-        if self._path is not None:
-            with open(self._path, "rb") as file:
-                event = event_pb2.Event.FromString(file.read())
-            self._path = None
-            tensor = event.summary.value[0].tensor
+        if not self._read:
+            held = self._data
+            if held is None:
+                with open(self._path, "rb") as file:
+                    held = file.read()
+            tensor = event_pb2.Event.FromString(held).summary.value[0].tensor
             if tensor.dtype:
                 self._array = tensor_util.MakeNdarray(tensor)
+            self._read = True
         return self._array
