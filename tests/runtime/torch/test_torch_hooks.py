@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -158,6 +161,89 @@ def test_what_is_recorded_can_be_changed_while_the_program_runs(
         if capture == "steps":
             assert listening.sent[-1]().graph is None
     assert listening.errors == []
+
+
+def called(call: Callable[[], None]) -> Counter[str]:
+    """The functions of ours that it runs, and how often."""
+    found: Counter[str] = Counter()
+
+    def profile(frame: Any, event: str, argument: Any) -> None:
+        if event == "call" and "/graphdebug/runtime/" in frame.f_code.co_filename:
+            found[frame.f_code.co_name] += 1
+
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+def test_while_nothing_is_wanted_steps_are_counted_and_nothing_else_is_done(
+    torch: Any, backend: Any, listening: Listening
+) -> None:
+    listening.configuration = Configuration(capture="off")
+    backend.install()
+    train(torch, 3)
+    assert backend.unrecorded == 3
+    again = called(lambda: train(torch, 2))
+    made = again - called(lambda: train(torch, 1))  # without the optimizer that each call makes
+    hooks = {"before", "after", "zero_grad", "_engine_run_backward"}
+    assert {name for name in made if name != "set_eval_frame"} == hooks
+    assert [made[name] for name in sorted(hooks)] == [1] * 4
+    assert backend.unrecorded == 6 and listening.steps == 0
+
+    listening.configuration = Configuration(capture="nodes")
+    backend.configure()
+    train(torch, 2)
+    assert listening.steps == 2 and backend.unrecorded == 6
+    assert listening.sent[-1]().graph is not None
+
+
+def test_it_wakes_and_sleeps_while_threads_train(
+    torch: Any, backend: Any, listening: Listening
+) -> None:
+    backend.install()
+    threads = [threading.Thread(target=train, args=(torch, 300)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for capture in ("off", "steps", "nodes"):
+            listening.configuration = Configuration(capture=capture)  # type: ignore[arg-type]
+            backend.configure()
+            threads[0].join(0.002)
+    before = listening.steps
+    train(torch, 5)
+    assert (listening.steps - before, listening.errors) == (5, [])
+    assert before + backend.unrecorded <= 900
+
+
+@pytest.mark.parametrize("capture", ["off", "steps", "nodes"])
+def test_tracebacks_of_the_programs_errors_are_its_own(capture: Any, raises_alone: str) -> None:
+    observed = Observation(
+        program("torch_raises.py"),
+        configuration=Configuration(capture=capture),
+        env=tier_environment("python"),
+    )
+    assert observed.returncode == 0, observed.stderr
+    if capture == "nodes":  # torch tells that there is a mode
+        assert "handle_torch_function" in observed.stdout
+        assert "/graphdebug/runtime/" not in observed.stdout
+        assert unindented(observed.stdout) == unindented(raises_alone)
+    else:
+        assert observed.stdout == raises_alone
+    assert observed.of(AlertEvent) == []
+
+
+@pytest.fixture(scope="module")
+def raises_alone() -> str:
+    command = [sys.executable, program("torch_raises.py")]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def unindented(text: str) -> list[str]:
+    """The lines that no frame makes."""
+    return [line for line in text.splitlines() if not line.startswith(" ")]
 
 
 def test_the_mode_leaves_a_program_that_only_calls_operations(

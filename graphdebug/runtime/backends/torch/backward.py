@@ -39,18 +39,19 @@ def observed_engine(original: Callable[..., Any], backend: TorchBackend) -> Call
     @functools.wraps(original)
     def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            run = begin(backend, t_outputs, args, kwargs)
+            run = None if backend.asleep else begin(backend, t_outputs, args, kwargs)
         except BaseException as error:  # also once it is over
             notice(backend.here(), error)
             raise
-        if run is None:
-            return original(t_outputs, *args, **kwargs)
         try:
             result = original(t_outputs, *args, **kwargs)
         except BaseException as error:
-            end(run, None, True)
+            if run is not None:
+                end(run, None, True)
             unmark(error)
             raise
+        if run is None:
+            return result
         try:
             end(run, result)
         except BaseException as error:  # also before it has begun

@@ -12,6 +12,7 @@ from graphdebug.runtime.backends.torch import finite
 from graphdebug.runtime.backends.torch.harmless import BOUNDED_NODES, MOVING_NODES
 from graphdebug.runtime.backends.torch.makers import Maker, makers_of
 from graphdebug.runtime.backends.torch.node_locals import node_locals
+from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.records import Pass
 from graphdebug.runtime.backends.torch.troubles import Trouble, at
 from graphdebug.runtime.backends.torch.variables import name_in
@@ -29,7 +30,11 @@ def noting_scales(backend: TorchBackend) -> Callable[[Any], Any]:
         @functools.wraps(original)
         def scale(self: Any, outputs: Any) -> Any:
             backend.scaled = True
-            return original(self, outputs)
+            try:
+                return original(self, outputs)
+            except BaseException as error:
+                unmark(error)
+                raise
 
         return scale
 

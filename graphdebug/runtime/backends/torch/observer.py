@@ -94,8 +94,10 @@ class TorchBackend(Backend):
         self.watches: Watches | None = None
         self.scaled = False
         self.active = self._installed = False
+        self.asleep = False
+        """Whether nothing is wanted of it, and nothing left to end: steps are counted, that is all."""
         self._local = threading.local()
-        self._trails: weakref.WeakSet[Trail] = weakref.WeakSet()
+        self._trails: list[weakref.ref[Trail]] = []
         self._patches = Patches()
         self._presence = Presence(self, self.here)
         self.tiers = Tiers(lambda: runtime.tell_state(self))
@@ -170,8 +172,9 @@ class TorchBackend(Backend):
         self._presence.remove()
         self.tiers.remove()
         self.watch(())
-        for trail in list(self._trails):
+        for trail in self._known():
             trail.level = trail.wanted = OFF
+        self.asleep = False
         thread = getattr(self._local, "thread", None)
         if thread is not None:
             if modes.take_out(thread.trail.mode):
@@ -181,8 +184,9 @@ class TorchBackend(Backend):
 
     def configure(self) -> None:
         """Record as much as the configuration now says, and look at as much as breakpoints need."""
-        for trail in list(self._trails):
+        for trail in self._known():
             trail.configure()
+        self.asleep = False
 
     breakpoints_changed = configure
 
@@ -232,7 +236,7 @@ class TorchBackend(Backend):
             thread = self._local.thread = _Thread(Trail(self))
             thread.trail.mode = ForwardMode(thread.trail)
             thread.trail.updates = OptimizerSteps(thread.trail)
-            self._trails.add(thread.trail)
+            self._trails.append(weakref.ref(thread.trail, self._trails.remove))
         trail: Trail = thread.trail
         if is_torn(trail):
             begin_anew(trail)
@@ -247,6 +251,18 @@ class TorchBackend(Backend):
             modes.put_under(trail.mode)
             trail.on = True
         return trail
+
+    def passed(self) -> None:
+        """An optimizer made a step that isn't recorded."""
+        self.unrecorded += 1
+        if not self.asleep:
+            self.asleep = True
+            # ``configure`` may have raised a level since: it sets the levels first
+            self.asleep = self.active and all(trail.idle for trail in self._known())
+
+    def _known(self) -> list[Trail]:
+        found = (reference() for reference in tuple(self._trails))
+        return [trail for trail in found if trail is not None]
 
     def trains(self) -> bool:
         """Whether the program has an optimizer, or has run a backward pass."""
@@ -305,7 +321,7 @@ class TorchBackend(Backend):
             for item, target in wanted
         ]
         self.watches = Watches(self, watched) if watched else None
-        for trail in list(self._trails):
+        for trail in self._known():
             trail.watches = self.watches
 
     def past(self) -> Past | str:

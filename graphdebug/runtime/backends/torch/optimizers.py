@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graphdebug.runtime.backends.torch import modes
 from graphdebug.runtime.backends.torch.interrupts import begin_anew
 from graphdebug.runtime.backends.torch.learning import line_of
+from graphdebug.runtime.backends.torch.patches import unmark
 from graphdebug.runtime.backends.torch.positions import position
 from graphdebug.runtime.backends.torch.records import Update
 from graphdebug.runtime.backends.torch.repeats import repeat
@@ -194,10 +195,14 @@ def step_hooks(backend: TorchBackend) -> tuple[Callable[..., None], Callable[...
     """What torch calls before and after each step of each optimizer."""
 
     def before(optimizer: Any, args: Any, kwargs: Any) -> None:
-        begin(backend, optimizer, args, kwargs, sys._getframe(1))
+        if not backend.asleep:
+            begin(backend, optimizer, args, kwargs, sys._getframe(1))
 
     def after(optimizer: Any, args: Any, kwargs: Any) -> None:
-        end(backend, optimizer, sys._getframe(1))
+        if backend.asleep:
+            backend.unrecorded += 1
+        else:
+            end(backend, optimizer, sys._getframe(1))
 
     return before, after
 
@@ -225,7 +230,7 @@ def _end(backend: TorchBackend, optimizer: Any, frame: FrameType) -> None:
             return
         trail = backend.trail()
         if trail is not None and trail.level == OFF:
-            backend.unrecorded += 1
+            backend.passed()
         elif trail is not None:
             trail.updates.end(optimizer, frame)
             if trail.watches is not None:
@@ -245,7 +250,11 @@ def observed_init(original: Callable[..., None], backend: TorchBackend) -> Calla
     @functools.wraps(original)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         backend.optimizers.add(self)
-        original(self, *args, **kwargs)
+        try:
+            original(self, *args, **kwargs)
+        except BaseException as error:
+            unmark(error)
+            raise
         try:
             trail = backend.trail()
             if trail is not None:

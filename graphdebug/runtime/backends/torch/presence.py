@@ -89,8 +89,14 @@ class Presence:
         """
 
         def has_torch_function(relevant_args: Any) -> bool:
-            with self._without_mode():
-                return original(relevant_args)
+            try:
+                if self._backend.asleep:
+                    return original(relevant_args)
+                with self._without_mode():
+                    return original(relevant_args)
+            except BaseException as error:
+                unmark(error)
+                raise
 
         return has_torch_function
 
@@ -114,21 +120,24 @@ class Presence:
     def _quiet(self, original: Callable[..., None]) -> Callable[..., None]:
         """``zero_grad`` without the mode, which would see it look at every gradient."""
 
+        backend = self._backend
+
         @functools.wraps(original)
         def zero_grad(self_: Any, set_to_none: bool = True) -> None:
-            trail = self._trail()
-            if trail is None or trail.level < NODES:
-                return original(self_, set_to_none)
-            trail.learning.zeroed = True
-            if not set_to_none or not modes.take_off(trail.mode):
-                return original(self_, set_to_none)
+            trail, quiet = None if backend.asleep else self._trail(), False
+            if trail is not None and trail.level >= NODES:
+                trail.learning.zeroed = True
+                quiet = set_to_none and modes.take_off(trail.mode)
             try:
                 return original(self_, set_to_none)
             except BaseException as error:
-                notice(trail, error)
+                if quiet:
+                    notice(trail, error)
+                unmark(error)
                 raise
             finally:
-                modes.put_on(trail.mode)
+                if quiet and trail is not None:
+                    modes.put_on(trail.mode)
 
         return zero_grad
 

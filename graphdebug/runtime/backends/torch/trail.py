@@ -161,6 +161,12 @@ class Trail:
         """Whether operations are looked at."""
         return self.level >= NODES
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is wanted, and nothing that was is still under way."""
+        busy = self.on or self.interrupted or self.standing or self.in_backward or self.updating
+        return self.level == self.wanted == OFF and not busy
+
     def step_text(self, ahead: int = 0) -> str:
         """Which step is open, to end a sentence with; nothing where steps aren't recorded."""
         backend = self.backend
