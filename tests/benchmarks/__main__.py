@@ -24,7 +24,7 @@ OTHERS = {
     "cold_start": "--runs 2",
     "static_graphs": "--rounds 3",
     "backward": "--rounds 3",
-    "attach": "--rounds 3",
+    "attach": "--starts 2 --rounds 3",
     "parts": "--rounds 3",
     "torch_memory": "--steps 3 --repeated 20",
     "language_server": "--rounds 3",

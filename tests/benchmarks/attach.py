@@ -1,10 +1,12 @@
 """What being attachable costs, and being attached to, on the workloads W1 to W4.
 
-``python tests/benchmarks/attach.py [--rounds N] [--output DIRECTORY]`` writes ``attach.md`` and
-``attach.json``. All contenders are processes that stand ready beside each other; in each round every
-one runs a block of steps, in turn, whose CPU time, of all threads of the program, is held against that
-of the bare program in the same round. Given are medians of the ratios, with the quartiles. The losses
-are the same to the bit.
+``python tests/benchmarks/attach.py [--starts N] [--rounds N] [--output DIRECTORY]`` writes ``attach.md``
+and ``attach.json``. All contenders are processes that stand ready beside each other; in each round every
+one runs a block of steps, in an order of that round's own. Its CPU time, of all threads of the program, is
+held against the mean of the two bare programs in the same round. A process keeps the place in memory that
+it happens to get, which makes as much of a difference as what is measured here: all are started several
+times. Given are the median over the starts of the medians of their rounds, with the least and the most.
+The losses are the same to the bit.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 
+import turns  # noqa: E402
 from support.jobs import Job, debugging  # noqa: E402
 
 from graphdebug.commands.finding import target  # noqa: E402
@@ -35,6 +38,8 @@ BARE, AGAIN = "bare", "control: bare again"
 UNATTACHED, LEFT = "attachable, nobody there", "attached to and left"
 WATCHED, IDLE = "graphdebug attach looks on", "an editor is attached, capture off, and idle"
 STEPPED = "an editor is attached, capture steps, and idle"
+Blocks = dict[str, list[float]]
+"""CPU seconds a step of each contender, in each round."""
 NAMES = (BARE, UNATTACHED, LEFT, WATCHED, IDLE, STEPPED, AGAIN)
 
 
@@ -85,9 +90,9 @@ class Running:
             self._job.end()
 
 
-def measure(workload: str, rounds: int) -> dict[str, list[float]]:
-    """CPU seconds a step of each contender in each round, after two that aren't counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in NAMES}
+def measure(workload: str, rounds: int) -> Blocks:
+    """One start of all, after two rounds that aren't counted."""
+    seconds: Blocks = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory() as directory:
 
         def start(name: str) -> Running:
@@ -98,8 +103,8 @@ def measure(workload: str, rounds: int) -> dict[str, list[float]]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             started = dict(zip(NAMES, pool.map(start, NAMES), strict=True))
         for number in range(rounds + 2):
-            losses, turn = set(), number % len(NAMES)
-            for name in (*NAMES[turn:], *NAMES[:turn]):
+            losses = set()
+            for name in turns.in_turn(NAMES, number):
                 cpu, loss = started[name].run(STEPS[workload])
                 losses.add(loss.hex())
                 if number >= 2:
@@ -110,20 +115,28 @@ def measure(workload: str, rounds: int) -> dict[str, list[float]]:
     return seconds
 
 
-def spread(one: list[float], other: list[float]) -> str:
-    """Median and quartiles of the ratios."""
-    ratios = [a / b for a, b in zip(one, other, strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+def ratio(name: str, seconds: Blocks) -> float:
+    """To the mean of the bare ones in the same round; of the control to the other bare one."""
+    bare = seconds[BARE]
+    if name != AGAIN:
+        bare = [(one + other) / 2 for one, other in zip(bare, seconds[AGAIN], strict=True)]
+    return statistics.median(a / b for a, b in zip(seconds[name], bare, strict=True))
 
 
-def table(results: dict[str, dict[str, list[float]]]) -> str:
+def spread(name: str, starts: list[Blocks]) -> str:
+    """Median over the starts, the least and the most."""
+    found = [ratio(name, seconds) for seconds in starts]
+    return f"{statistics.median(found):.3f} ({min(found):.3f} to {max(found):.3f})"
+
+
+def table(results: dict[str, list[Blocks]]) -> str:
     """All results in Markdown."""
     rows = [f"| CPU, to bare | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
-    bare = [f"{statistics.median(each[BARE]) * 1e3:.2f} ms" for each in results.values()]
-    rows.append(f"| {BARE} | {' | '.join(bare)} |")
+    bare = [[second for start in starts for second in start[BARE]] for starts in results.values()]
+    cells = [f"{statistics.median(each) * 1e3:.2f} ms" for each in bare]
+    rows.append(f"| {BARE} | {' | '.join(cells)} |")
     for name in NAMES[1:]:
-        cells = [spread(each[name], each[BARE]) for each in results.values()]
+        cells = [spread(name, starts) for starts in results.values()]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
@@ -131,17 +144,19 @@ def table(results: dict[str, dict[str, list[float]]]) -> str:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--output", type=Path, default=TESTS / "benchmarks" / "results")
     arguments = parser.parse_args()
     before = os.getloadavg()[0]
     results = {}
     for workload in STEPS:
-        results[workload] = measure(workload, arguments.rounds)
+        results[workload] = [measure(workload, arguments.rounds) for _ in range(arguments.starts)]
         print(table({workload: results[workload]}), flush=True)
     load = before, os.getloadavg()[0]
     text = table(results) + (
-        f"\n{arguments.rounds} rounds of {', '.join(map(str, STEPS.values()))} steps; one thread, "
+        f"\n{arguments.starts} starts, {arguments.rounds} rounds of "
+        f"{', '.join(map(str, STEPS.values()))} steps each; one thread, "
         f"{os.cpu_count()} cores, load {load[0]:.1f} before and {load[1]:.1f} after.\n"
     )
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
 
+import turns
 from static_graphs import TESTS, Block, between, mean, milliseconds, spread
 from support.dap import Breakpoint, Session
 from support.markers import line
@@ -148,9 +149,7 @@ def measure(kind: str, rounds: int) -> dict[str, list[Block]]:
     with contenders(kind) as started:
         for number in range(rounds + 2):
             losses = set()
-            # Whoever is first after a pause would always be the same.
-            turn = number % len(started)
-            for running in (*started[turn:], *started[:turn]):
+            for running in turns.in_turn(started, number):
                 block, loss = running.run(STEPS[kind])
                 losses.add(loss.hex())
                 if number >= 2:

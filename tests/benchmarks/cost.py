@@ -104,6 +104,13 @@ FRAMEWORKS = {
 }
 
 
+STARTS = 3
+"""How often all are started: where its memory lies makes some percent of a difference to a process."""
+
+_APART = 1_000
+"""What the numbers of the rounds of two starts lie apart."""
+
+
 def present(contender: Contender) -> bool:
     """Whether what it needs is installed."""
     return contender.peer != "torchlens" or importlib.util.find_spec("torchlens") is not None
@@ -119,12 +126,19 @@ def measure(
         for contender in framework.contenders
         if contender not in contenders
     ]
-    found: dict[str, Blocks] = {}
-    with turns.standing(contenders, framework.program) as started:
-        for workload in workloads:
-            found[workload] = turns.measure(started, workload, rounds, seconds)
-        notes += [f"{one.contender.name}: {one.absent}." for one in started if one.absent]
-    return found, notes
+    found: dict[str, Blocks] = {workload: {} for workload in workloads}
+    absent: dict[str, None] = {}
+    for start in range(STARTS):
+        with turns.standing(contenders, framework.program) as started:
+            for workload, blocks in found.items():
+                part = turns.measure(started, workload, rounds // STARTS, seconds / STARTS)
+                for name, by_round in part.items():
+                    after = {start * _APART + number: block for number, block in by_round.items()}
+                    blocks.setdefault(name, {}).update(after)
+            absent |= {
+                f"{one.contender.name}: {one.absent}.": None for one in started if one.absent
+            }
+    return found, [*notes, *absent]
 
 
 def text(framework: Framework, results: Mapping[str, Blocks]) -> str:
@@ -216,7 +230,8 @@ def run(output: Path, minutes: float, rounds: int, wanted: Sequence[str]) -> str
     }
     told = ", ".join(f"{name} {number}" for name, number in numbers.items())
     said.append(
-        f"Medians of the ratios, with the quartiles; rounds: {told}. {turns.conditions(before)}\n"
+        f"Medians of the ratios, with the quartiles; {STARTS} starts; rounds: {told}. "
+        f"{turns.conditions(before)}\n"
     )
     written = "\n".join(filter(None, said))
     (output / "cost.md").write_text(written)

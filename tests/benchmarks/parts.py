@@ -49,8 +49,8 @@ def measure(workload: str, rounds: int) -> Rounds:
     found: Rounds = {}
     with turns.standing(CONTENDERS, PROGRAMS / "torch_parts.py") as started:
         for number in range(rounds + 2):
-            losses, turn = set(), number % len(started)
-            for running in (*started[turn:], *started[:turn]):
+            losses = set()
+            for running in turns.in_turn(started, number):
                 parts, loss = running.ask(workload, STEPS[workload])
                 losses.add(loss)
                 if number >= 2 and not running.absent:

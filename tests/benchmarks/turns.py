@@ -1,8 +1,8 @@
 """Contenders that take turns: the shared part of what measures the cost of a training step.
 
 All contenders are processes that stand ready beside each other. In each round every one runs a block of
-as many steps, in turn, so that a ratio is one of blocks made within seconds; who begins changes from
-round to round. The losses of all that must change nothing have to be the same to the bit.
+as many steps, in turn, so that a ratio is one of blocks made within seconds; each round has an order of
+its own. The losses of all that must change nothing have to be the same to the bit.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from support.dap import Session
 from support.jobs import Job
@@ -30,6 +31,7 @@ from support.observer import Observation
 from graphdebug.protocol.dap import Configuration
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
+T = TypeVar("T")
 BARE, AGAIN = "bare", "control: bare again"
 BLOCK_SECONDS = 0.12
 """CPU time of a block of the bare program."""
@@ -197,6 +199,11 @@ def standing(contenders: Sequence[Contender], program: Path) -> Iterator[list[Ru
         yield started
 
 
+def in_turn(contenders: Sequence[T], number: int) -> list[T]:
+    """The order of a round: the same one before would leave caches and clocks the same way every time."""
+    return random.Random(number).sample(contenders, len(contenders))
+
+
 def block_size(bare: Running, workload: str) -> int:
     """Steps of a block; all run as many, so that their losses can be compared."""
     bare.run(workload, 1)
@@ -217,8 +224,7 @@ def measure(started: Sequence[Running], workload: str, rounds: int, seconds: flo
         if number >= UNCOUNTED + 3 and time.monotonic() > until:
             break
         losses = {}
-        turn = number % len(started)
-        for running in (*started[turn:], *started[:turn]):
+        for running in in_turn(started, number):
             contender = running.contender
             if running.absent or (number - UNCOUNTED) % contender.every:
                 continue
