@@ -36,6 +36,15 @@ def test_calls_are_steps_with_the_nodes_they_were_built_of() -> None:
     assert helper.device == "/device:CPU:0" and len(helper.inputs) == 2
 
 
+def test_operations_between_calls_are_let_go_of() -> None:
+    calls = 2_000
+    seen = Observed("tf_memory.py", str(calls))
+    assert len(seen.steps) == 2 * calls, seen.stderr[-2000:]
+    word, grown = seen.stdout.split()
+    # Not one object stays of ten calls; each has three operations around it.
+    assert word == "grown" and int(grown) < calls // 10
+
+
 def test_calls_stop_for_the_lines_that_ran_in_them(start: Start) -> None:
     marks = ("helper", "add", "branch", "plain", "outer", "variable", "broken", "data")
     seen = Debugged(start, "tf_functions.py", breakpoints=marks)

@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,9 @@ from graphdebug.runtime.debugger import held
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
+
+OUTSIDE_LIMIT = 500
+"""Operations that ran between graphs, and belong to no step."""
 
 _KERAS = "keras.src.optimizers.base_optimizer"
 
@@ -49,14 +52,16 @@ class Eager:
         self._loop = _Loop()
         self._keras = False
         self._patches: Patches | None = None
+        self._recorded: Callable[[], bool] = lambda: True
 
     def install(self, patches: Patches) -> None:
         """Hook tapes, and the optimizers that don't wait for Keras."""
-        from tensorflow.python.eager import backprop
+        from tensorflow.python.eager import backprop, record
         from tensorflow.python.framework import ops
         from tensorflow.python.training import optimizer
 
         self._patches = patches
+        self._recorded = getattr(record, "could_possibly_record", self._recorded)
         gradient = ["self", "target", "sources", "output_gradients", "unconnected_gradients"]
         patches.wrap(backprop.GradientTape, "gradient", gradient, GradientHook(self))
         apply = ["self", "grads_and_vars"]
@@ -73,6 +78,15 @@ class Eager:
             self._patches.wrap(optimizer, "apply", ["self", "grads"], ApplyHook(self))
         except HookUnfit:
             pass  # its steps are told as those of the tape
+
+    def passed(self) -> None:
+        """A graph ran as a step of its own: in time, what ran before it is let go of.
+
+        Unless a tape has it, or the thread was seen to make steps of eager operations.
+        """
+        loop, many = self._loop, self.trail.at.depth > OUTSIDE_LIMIT
+        if many and loop.ended is None and loop.pending is None and not self._recorded():
+            self.trail.reopen()
 
     def differentiated(self, call: Call) -> None:
         """A gradient is there: a step, unless an optimizer is going to use it."""

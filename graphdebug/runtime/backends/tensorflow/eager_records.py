@@ -77,10 +77,18 @@ def infos(values: Sequence[Any]) -> tuple[Info, ...]:
     return tuple(
         [
             (value._shape_tuple(), value._datatype_enum(), value.device)
-            for value in flat(values)
+            for value in flattened(values)
             if hasattr(value, "_datatype_enum")
         ]
     )
+
+
+def flattened(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Values, and what lists among them hold; quick where there are no lists."""
+    for value in values:
+        if type(value) in (list, tuple):
+            return tuple(flat(values))
+    return tuple(values)
 
 
 def flat(values: Sequence[Any]) -> Iterator[Any]:

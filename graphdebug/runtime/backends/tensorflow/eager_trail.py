@@ -22,7 +22,7 @@ from graphdebug.runtime.backends.tensorflow.eager_records import (
     Made,
     Values,
     describe,
-    flat,
+    flattened,
     infos,
     read,
 )
@@ -107,7 +107,7 @@ class Trail(threading.local):
         if self.backend.records_values:
             self.values.append((read(operation.inputs), read(outputs)))
         if self.watch.on:
-            self._keep(found, _flat(operation.inputs), _flat(outputs))
+            self._keep(found, flattened(operation.inputs), flattened(outputs))
             if self.backend.stops_at_nan or operation.kind.startswith("Assign"):
                 self.watch.made(self.kept[-1], frame)
 
@@ -149,7 +149,7 @@ class Trail(threading.local):
             self.ended.append(Ended(step, graph, last, values))
         rest = here.path()[last.depth + 1 :]
         kept = self.values[last.depth + 1 :]
-        self._reopen()
+        self.reopen()
         for event in rest:
             assert event.made is not None
             forward = max(-1, event.made.forward - last.depth - 1)
@@ -173,7 +173,7 @@ class Trail(threading.local):
         self.at = found
         return found
 
-    def _reopen(self) -> None:
+    def reopen(self) -> None:
         """The next step begins."""
         if self._grown > EVENTS_LIMIT:
             self.root, self._grown = Event(None, None), 0
@@ -206,13 +206,6 @@ class Trail(threading.local):
             ] or known
         lines = {item.event.made and item.event.made.source for item in known}
         return known[-1].event.depth if len(lines) == 1 else -1
-
-
-def _flat(values: tuple[Any, ...] | list[Any]) -> tuple[Any, ...]:
-    for value in values:
-        if type(value) in (list, tuple):
-            return tuple(flat(values))
-    return tuple(values)
 
 
 def _shown(tensor: Tensor) -> Any:

@@ -77,6 +77,7 @@ class FunctionHook(GuardedHook):
             with self.backend.operations.aside():
                 self.backend.graph_watch.called(state, state.ran, result)
             self.functions.report(state, state.ran, duration)
+            self.backend.eager.passed()
         else:
             self.functions.release(state)
         self.backend.stop_retraced(state)
