@@ -43,7 +43,13 @@ class Operation(NamedTuple):
     """What the program calls it; empty where it doesn't."""
     inputs: tuple[Any, ...]
     """As they were given: tensors, variables, numbers; of a list each."""
-    attributes: dict[str, Any]
+    pairs: Sequence[Any]
+    """Names and values of its attributes, in turn."""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """By their names."""
+        return dict(zip(self.pairs[::2], self.pairs[1::2], strict=False))
 
 
 clock = time.perf_counter_ns
@@ -305,16 +311,12 @@ class Aside:
 def _given(kind: str, name: Any, args: Sequence[Any]) -> Operation:
     count = _inputs(kind)
     called = (name or "").rstrip("/")
-    return Operation(kind, called, tuple(args[:count]), _attributes(args[count:]))
+    return Operation(kind, called, tuple(args[:count]), args[count:])
 
 
 def _plainly(kind: Any, inputs: Sequence[Any], attributes: Any) -> Operation:
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
-    return Operation(kind, "", tuple(inputs), _attributes(tuple(attributes or ())))
-
-
-def _attributes(pairs: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(pairs[::2], pairs[1::2], strict=False))
+    return Operation(kind, "", tuple(inputs), attributes or ())
 
 
 @functools.cache
