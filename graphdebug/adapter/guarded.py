@@ -14,6 +14,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from graphdebug.adapter.buffered import buffer
 from graphdebug.adapter.upstream import TOKENS_VARIABLE
 
 
@@ -42,6 +43,7 @@ def main() -> None:
     clients.listener = None
     clients.serve = lambda host, port: (host, 0)  # nobody comes by a port: our stdio is the client
 
+    buffer()
     hold(adapter, "access_token", ours)
     hold(servers, "access_token", theirs)
     sys.argv[:] = ["debugpy.adapter"]

@@ -23,11 +23,13 @@ from graphdebug.observation.steps import Steps, UnknownStep
 from graphdebug.protocol.dap import StoppedPlace
 from graphdebug.protocol.model import Node
 from graphdebug.protocol.runtime import (
+    STANDING,
     BoundaryEvent,
     FlushArguments,
     LeftArguments,
+    Standing,
 )
-from graphdebug.protocol.wire import to_wire
+from graphdebug.protocol.wire import WireError, from_wire, to_wire
 from graphdebug.transport.framing import Message
 
 LOOK_UP_SECONDS = 1.0
@@ -47,6 +49,9 @@ PLACE = "__import__('sys').modules['graphdebug.runtime.boot'].place()"
 
 HERE = "__import__('sys').modules['graphdebug.runtime.boot'].runtime.stops.here()"
 """Evaluated in the stopped thread: the number of the boundary that it is stopped at."""
+
+LINE_REASONS = ("breakpoint", "step", "function breakpoint")
+"""Why debugpy stops where a line begins."""
 
 RETRACE = "graphdebug.retrace"
 """The exception filter whose stops are answered as exceptions."""
@@ -103,13 +108,14 @@ class Stops:
     async def stopped_event(self, message: Message) -> None:
         """Say what kind of stop it is, once the place is known."""
         body = message["body"]
+        standing = _standing(body)
         self._turns.stopped(body.get("threadId", 0))
         self._remembered.forget()
         self._left(body.get("threadId"))
         self._top = None
-        if self._runtimes.here:
+        if self._runtimes.here and not (self._has_all(standing) and self._is_plain(body, standing)):
             try:
-                await asyncio.wait_for(self._look_up(body), LOOK_UP_SECONDS)
+                await asyncio.wait_for(self._look_up(body, standing), LOOK_UP_SECONDS)
             except (asyncio.TimeoutError, asyncio.CancelledError, KeyError):
                 pass  # the stop matters more than what we could say of it
         self._ranks.stopped(body.get("threadId", 0), self._top)
@@ -154,15 +160,32 @@ class Stops:
             del self._gone[thread]
             await boundary.runtime.request("left", LeftArguments(boundary.event.boundary))
 
-    async def _look_up(self, body: dict[str, Any]) -> None:
+    def _has_all(self, standing: Standing | None) -> bool:
+        """Whether what the program did before it stopped is here."""
+        return standing is not None and standing.told and self._runtimes.quiet
+
+    def _is_plain(self, body: dict[str, Any], standing: Standing | None) -> bool:
+        """Whether a stop is debugpy's alone, at a place of which all is known; say then what it is."""
+        if standing is None or standing.ours or body.get("reason") == "exception":
+            return False
+        frame = standing.frame
+        if body.get("reason") in LINE_REASONS:
+            if self._observed() and self._breakpoints.kind(frame.path, frame.line) != "line":
+                return False
+            if self._breakpoints.runs_backward(frame.path, frame.line):
+                body.update(text=FORWARD)
+        self._top = {"source": {"path": frame.path}, "line": frame.line, "name": frame.function}
+        return True
+
+    async def _look_up(self, body: dict[str, Any], standing: Standing | None) -> None:
         # What the program did before it stopped is known to the client when it hears of the stop.
         flushed = self._runtimes.tell("flush", FlushArguments())
-        if self._expected or self._observed():
+        if (self._expected or self._observed()) and not self._is_plain(body, standing):
             _, top = await asyncio.gather(flushed, self._top_frame(body["threadId"]))
         else:
             await flushed
-            observed = self._expected or self._observed()
-            top = await self._top_frame(body["threadId"]) if observed else None
+            asks = (self._expected or self._observed()) and not self._is_plain(body, standing)
+            top = await self._top_frame(body["threadId"]) if asks else None
         if top is not None:
             await self._annotate(body, top)
 
@@ -180,7 +203,7 @@ class Stops:
         elif body.get("reason") == "exception":
             if self._observed():
                 await self._exceptions.explain(body, top["id"])
-        elif body.get("reason") in ("breakpoint", "step", "function breakpoint"):
+        elif body.get("reason") in LINE_REASONS:
             await self._at_line(body, top)
 
     async def _top_frame(self, thread: int) -> dict[str, Any] | None:
@@ -315,3 +338,12 @@ class Stops:
         if not self._references.owns(request["arguments"].get("variablesReference")):
             return self._session.forward(request)
         return self._session.fail(request, "a recorded value can't be changed: the run is over")
+
+
+def _standing(body: dict[str, Any]) -> Standing | None:
+    """What the process said of its stop, which isn't the client's; None where it said nothing."""
+    said = body.pop(STANDING, None)
+    try:
+        return None if said is None else from_wire(Standing, said)
+    except WireError:
+        return None

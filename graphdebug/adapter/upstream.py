@@ -67,7 +67,7 @@ class Upstream:
         if not leave_endpoints:
             environment.pop("DEBUGPY_ADAPTER_ENDPOINTS", None)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *running("debugpy.adapter"), *options,
+            sys.executable, *running("graphdebug.adapter.buffered"), *options,
             stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment,
         )  # fmt: skip
         assert process.stdin is not None and process.stdout is not None

@@ -101,6 +101,11 @@ class Runtime:
         finally:
             self._waiting.pop(seq, None)
 
+    @property
+    def asked(self) -> bool:
+        """Whether it has still to answer something."""
+        return bool(self._waiting)
+
     def answered(self, response: dict[str, Any]) -> None:
         """An answer came."""
         future = self._waiting.get(response.get("request_seq", 0))
@@ -163,6 +168,11 @@ class Runtimes:
     async def tell(self, command: str, arguments: Any) -> None:
         """Send a request to each runtime that is here, and wait until they have it."""
         await asyncio.gather(*(item.request(command, arguments) for item in self.here))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody but one process can have anything on its way here."""
+        return len(self.here) == 1 and not self.here[0].asked
 
     def ranks(self) -> list[Rank]:
         """All processes; of a distributed job the ranks alone, in order."""

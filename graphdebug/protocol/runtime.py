@@ -508,6 +508,22 @@ class UndebuggedEvent:
     """Why."""
 
 
+STANDING = "graphdebugStanding"
+"""The field of debugpy's ``stopped`` body that has a ``Standing``, on its way to our adapter alone."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a thread stands that stops: what the runtime says with debugpy's event, so that nobody asks."""
+
+    frame: Source
+    """The innermost frame, as debugpy shows it."""
+    ours: bool
+    """Whether the thread may stand at a boundary or a node of ours: the adapter asks at which."""
+    told: bool
+    """Whether the runtime has reported nothing since it was last asked to ``flush``."""
+
+
 EVENTS: dict[str, type] = {
     "hello": HelloEvent,
     "child": ChildEvent,

@@ -62,6 +62,8 @@ class Link:
         self._urgent = threading.Event()
         self._configured = threading.Event()
         self.closed = threading.Event()
+        self.told = False
+        """Whether nothing was sent since the observer last asked for all there is, by ``flush``."""
         self._ends = False
         self._reader = untraced_thread(self._read, "graphdebug reader")
         self.on_close: Callable[[], None] = lambda: None
@@ -100,9 +102,14 @@ class Link:
             self._dropped += 1
             return False
         self._queue.put(event)
+        self.told = False  # after that: what comes between counts twice, not never
         if isinstance(event, _URGENT):
             self._urgent.set()
         return True
+
+    def heard(self) -> None:
+        """The observer asks for all that was sent; it has that when it has the answer."""
+        self.told = True
 
     def close(self, flush_seconds: float = 0.0) -> None:
         """End the connection, after sending what waits if that takes no longer than this.
@@ -205,6 +212,7 @@ class NoLink(Link):
     def __init__(self, invitation: messages.Invitation, handlers: dict[str, Handler]) -> None:
         self._handlers = handlers
         self._dropped = 0
+        self.told = False
         self.closed = threading.Event()
         self.on_close = lambda: None
 

@@ -25,7 +25,7 @@ from graphdebug.runtime.attaching import Attaching
 from graphdebug.runtime.backends import Backend, HookUnfit
 from graphdebug.runtime.breakpoints import NAMES, Breakpoints
 from graphdebug.runtime.data_breakpoints import DataBreakpoints
-from graphdebug.runtime.debugger import breakpoints
+from graphdebug.runtime.debugger import breakpoints, standing
 from graphdebug.runtime.link import Link, NoLink
 from graphdebug.runtime.node_breakpoints import NodeBreakpoints
 from graphdebug.runtime.node_stops import NodeStops
@@ -68,7 +68,7 @@ class Runtime:
             {
                 "configure": self._configure,
                 "setBreakpoints": self._set_breakpoints,
-                "flush": lambda arguments: None,
+                "flush": lambda arguments: self._link.heard(),
                 "resume": lambda arguments: self.stops.resume(arguments.boundary, arguments.stop),
                 "left": lambda arguments: self.stops.left(arguments.boundary),
                 "setDataBreakpoints": lambda arguments: self.data_breakpoints.replace(
@@ -93,6 +93,7 @@ class Runtime:
         self._link.start(_hello(invitation))
         if invitation.own_breakpoints:
             breakpoints.follow(self._follow)
+        standing.describe = self._standing
 
     @property
     def endpoint(self) -> str:
@@ -178,6 +179,13 @@ class Runtime:
     def publish(self, key: str, result: Any = None, error: str | None = None) -> None:
         """Send the result of an expression that the adapter evaluated."""
         self._link.send(messages.PublishedEvent(key, result, error))
+
+    def _standing(self, frame: Source) -> messages.Standing | None:
+        """What is to be said of a stop of the calling thread; None where no adapter of ours hears it."""
+        if not (self.debugged and self.observed):
+            return None
+        ours = self.stops.here() is not None or self.node_stops.here() is not None
+        return messages.Standing(frame, ours, self._link.told)
 
     @untraced
     def explanation(self, error: BaseException, traceback: TracebackType | None) -> str | None:

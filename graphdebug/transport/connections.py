@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
+import select
 import socket
+import stat
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal, Protocol
 
 from graphdebug.transport.framing import (
@@ -141,9 +144,10 @@ class StreamConnection(Connection):
 class StdioConnection(Connection):
     """This process's stdin and stdout.
 
-    Owns two daemon threads, one that reads and one that writes, since pipes can't be awaited on every
-    system and a client that doesn't read mustn't hold up the loop. What anything else here prints
-    goes to stderr, not between the messages.
+    Where stdin can be awaited the loop reads it, and what stdout takes at once is written there and
+    then: a thread between would cost each message as much as all that is done with it. Else, and for
+    what a client that doesn't read would hold up the loop with, there are two daemon threads. What
+    anything else here prints goes to stderr, not between the messages.
     """
 
     FLUSH_SECONDS = 2.0
@@ -153,6 +157,7 @@ class StdioConnection(Connection):
         self._loop = asyncio.get_running_loop()
         self._incoming: asyncio.Queue[bytes] = asyncio.Queue()
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._queued = self._written = 0
         self._input = os.dup(0)
         self._output = os.dup(1)
         devnull = os.open(os.devnull, os.O_RDONLY)
@@ -161,7 +166,20 @@ class StdioConnection(Connection):
         os.dup2(2, 1)
         self._writer = threading.Thread(target=self._write_all, name="stdout", daemon=True)
         self._writer.start()
-        threading.Thread(target=self._read_all, name="stdin", daemon=True).start()
+        self._takes = _writable(self._output)
+        try:
+            self._loop.add_reader(self._input, self._read_some)
+        except (NotImplementedError, OSError):
+            threading.Thread(target=self._read_all, name="stdin", daemon=True).start()
+
+    def _read_some(self) -> None:
+        try:
+            data = os.read(self._input, CHUNK)
+        except OSError:
+            data = b""
+        self._incoming.put_nowait(data)
+        if not data:
+            self._loop.remove_reader(self._input)
 
     def _read_all(self) -> None:
         try:
@@ -177,6 +195,7 @@ class StdioConnection(Connection):
                 view = memoryview(data)
                 while view:
                     view = view[os.write(self._output, view) :]
+                self._written += 1
         except OSError:
             pass  # the client has gone; its stdin tells the loop
 
@@ -184,13 +203,31 @@ class StdioConnection(Connection):
         return await self._incoming.get()
 
     def _send(self, data: bytes) -> None:
-        self._outgoing.put(data)
+        if self._queued == self._written and self._takes(len(data)):
+            with contextlib.suppress(OSError):  # then the thread finds out why
+                data = data[os.write(self._output, data) :]
+        if data:
+            self._queued += 1
+            self._outgoing.put(data)
 
     async def close(self) -> None:
+        with contextlib.suppress(NotImplementedError):
+            self._loop.remove_reader(self._input)
         self._outgoing.put(None)
         await asyncio.to_thread(self._writer.join, self.FLUSH_SECONDS)
         if not self._writer.is_alive():
             os.close(self._output)
+
+
+def _writable(output: int) -> Callable[[int], bool]:
+    """What tells whether so many bytes can be written now without waiting."""
+    kind = os.fstat(output).st_mode
+    if not hasattr(select, "poll") or not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        return lambda size: False
+    poll = select.poll()
+    poll.register(output, select.POLLOUT)
+    # What a pipe has room for where it has room, and a socket more than that.
+    return lambda size: size <= select.PIPE_BUF and bool(poll.poll(0))
 
 
 def complain(text: str) -> None:

@@ -15,7 +15,7 @@ import threading
 from types import CodeType, FunctionType
 from typing import Any
 
-from graphdebug.runtime.debugger import ASK, breakpoints, children, unfit
+from graphdebug.runtime.debugger import ASK, breakpoints, children, standing, unfit
 from graphdebug.runtime.debugger.held import holding
 
 _mended = False
@@ -33,8 +33,10 @@ def mend() -> None:
         end_without_delay(debugger)
         ask_conditions_safely(debugger)
         tell_how_long_threads_are_held(debugger)
+    answer_in_one_piece()
     children.choose()
     trace_without_threads()
+    standing.tell()
     children.announce()
 
 
@@ -66,6 +68,36 @@ def answer_without_delay(debugger: Any) -> None:
         return original(self, sock, *args, **kwargs)
 
     debugger.initialize_network = initialize_network
+
+
+def answer_in_one_piece() -> None:
+    """Let pydevd send each message by one call: each lets another thread run first, and wakes the peer."""
+    try:
+        from _pydevd_bundle.pydevd_net_command import NetCommand
+
+        original = NetCommand.send
+        if original.__code__.co_varnames[:2] != ("self", "sock"):
+            raise TypeError("NetCommand.send takes other arguments")
+    except Exception as error:
+        unfit("each answer takes a little longer", error)
+        return
+
+    @functools.wraps(original)
+    def send(self: Any, sock: Any) -> None:
+        if self._after_send:
+            original(self, sock)
+            return
+        parts = _Parts()
+        original(self, parts)
+        sock.sendall(b"".join(parts))
+
+    NetCommand.send = send
+
+
+class _Parts(list[bytes]):
+    """Stands for a socket, and keeps what is sent."""
+
+    sendall = list.append
 
 
 def end_without_delay(debugger: Any) -> None:
