@@ -10,7 +10,7 @@ from support.replay import move
 
 pytestmark = pytest.mark.frameworks
 
-PAST = program("tf_past.py")
+PAST, CALLBACK = program("tf_past.py"), program("tf_callback.py")
 TITLE = "Step replay"
 
 
@@ -61,3 +61,22 @@ def test_back_through_the_last_steps_and_on_again(start: Start) -> None:
     assert session.wait_for_exit() == 0
     assert session.output("stdout") == bare(PAST)
     assert not session.transcript.events("graphdebugAlert")
+
+
+def test_what_keras_runs_between_batches_is_not_the_programs(start: Start) -> None:
+    session = start("graphdebug", environment=ENVIRONMENT, timeout=120)
+    at_report = {"line": line(CALLBACK, "report"), "condition": "batch == 3"}
+    places = [at_report, {"line": line(CALLBACK, "after")}]
+    session.launch(program=CALLBACK, breakpoints={CALLBACK: places})
+    session.wait_for_stop("breakpoint")
+    for _ in range(3):
+        assert move(session, "stepBack")["description"] == TITLE
+        frame = session.frame()
+        assert frame["line"] == line(CALLBACK, "double")
+        assert frame["name"].startswith("AddV2 [")
+    assert move(session, "stepOut")["text"] == "back where the program stands"
+    session.cont()
+    session.wait_for_stop("breakpoint")
+    session.cont()
+    assert session.wait_for_exit() == 0
+    assert session.output("stdout") == bare(CALLBACK)

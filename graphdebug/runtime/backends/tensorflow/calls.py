@@ -36,6 +36,8 @@ class Call:
     """Whether a graph runs in it now."""
     function: Any = None
     """The tf.function that was called."""
+    batch: bool = False
+    """Whether Keras made it, for a batch of what the user called."""
     retraced: str = ""
     """Why it was traced again in this call; empty where it wasn't."""
     tracing: bool = False

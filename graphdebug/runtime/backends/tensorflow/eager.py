@@ -79,11 +79,13 @@ class Eager:
         except HookUnfit:
             pass  # its steps are told as those of the tape
 
-    def passed(self) -> None:
+    def passed(self, call: Call) -> None:
         """A graph ran as a step of its own: in time, what ran before it is let go of.
 
         Unless a tape has it, or the thread was seen to make steps of eager operations.
         """
+        if call.batch and call.frame is not None:
+            self.trail.between = id(call.frame), call.frame.f_code, call.frame.f_lasti
         loop, many = self._loop, self.trail.at.depth > OUTSIDE_LIMIT
         if many and loop.ended is None and loop.pending is None and not self._recorded():
             self.trail.reopen()

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -78,6 +79,9 @@ class Trail(threading.local):
         self.ended: deque[Ended] = deque(maxlen=STEPS_LIMIT)
         self.partial = False
         self.watch = EagerWatch(self)
+        self.between: tuple[int, CodeType, int] | None = None
+        """The user's frame, its code and place, where Keras last ran a batch: what else it runs from
+        there, it runs for itself."""
         self.differentiated = -1
         """Which operation of the step, counted from 0, the tape differentiates now; -1 for none."""
         self._bytes = 0
@@ -87,12 +91,14 @@ class Trail(threading.local):
         """An operation has run."""
         if self.partial:
             return
+        frame = user_frame(sys._getframe(1))
+        if frame is not None and (id(frame), frame.f_code, frame.f_lasti) == self.between:
+            return
         if self.at.depth >= STEP_LIMIT:
             self.partial = True
             self.kept.clear()
             return
         outputs = result if isinstance(result, (list, tuple)) else (result,)
-        frame = user_frame(sys._getframe(1))
         made = Made(
             operation.kind,
             operation.name,

@@ -77,7 +77,7 @@ class FunctionHook(GuardedHook):
             with self.backend.operations.aside():
                 self.backend.graph_watch.called(state, state.ran, result)
             self.functions.report(state, state.ran, duration)
-            self.backend.eager.passed()
+            self.backend.eager.passed(state)
         else:
             self.functions.release(state)
         self.backend.stop_retraced(state)
@@ -97,7 +97,8 @@ class CallHook(QuietHook, FunctionHook):
         call = self.backend.begin("function", "")
         if call is not None:
             name = getattr(function.python_function, "__qualname__", function._name)
-            call.name = _keras_name() or name.rpartition("<locals>.")[2]
+            keras = _keras_name()
+            call.name, call.batch = keras or name.rpartition("<locals>.")[2], keras is not None
             call.function = function
             traced = self.functions.tells and sys.gettrace() is not None
             if traced and quiet.is_call(args[1:]) and quiet.is_call(kwargs.values()):
