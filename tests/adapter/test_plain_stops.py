@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support.dap import Start
 from support.markers import line, program
 
 from graphdebug.protocol.runtime import STANDING
+
+pytestmark = pytest.mark.frameworks
 
 MLP = program("torch_mlp.py")
 

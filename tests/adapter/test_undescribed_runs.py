@@ -6,13 +6,13 @@ import ast
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 from support.dap import Session, Start
 from support.markers import line, program
 from support.replay import move, places, to_boundary
 
 pytestmark = pytest.mark.frameworks
+np = pytest.importorskip("numpy")
 
 STATE = program("replay_session.py")
 CALLED = program("tf_called.py")

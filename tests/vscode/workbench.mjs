@@ -44,13 +44,18 @@ export class Workbench {
     await this.page.context().close();
   }
 
-  /** Run a command of the palette. */
+  /** Run a command of the palette, which closes again where something else takes the focus. */
   async command(title) {
-    await this.page.keyboard.press("F1");
     const input = this.page.locator(".quick-input-widget input").first();
-    await input.fill(`>${title}`);
     const row = this.page.locator(".quick-input-list .monaco-list-row").first();
-    await row.filter({ hasText: title.split(": ").at(-1) }).waitFor();
+    const found = row.filter({ hasText: title.split(": ").at(-1) });
+    const offers = async () => {
+      await this.page.keyboard.press("F1");
+      await input.fill(`>${title}`, { timeout: 3000 });
+      await found.waitFor({ timeout: 10000 });
+      return true;
+    };
+    await until(() => offers().catch(() => false));
     await this.page.keyboard.press("Enter");
   }
 

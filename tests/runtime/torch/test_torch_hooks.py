@@ -44,13 +44,13 @@ def test_an_error_of_ours_is_told_once_and_ends_the_observation(where: str, tier
     assert [event.backend.active for event in observed.of(BackendEvent)] == [True, False]
 
 
-@pytest.mark.parametrize(("capture", "steps"), [("nodes", 20_000), ("values", 5_000)])
+@pytest.mark.parametrize(("capture", "steps"), [("nodes", 8_000), ("values", 5_000)])
 def test_nothing_of_a_step_stays_alive(capture: Any, steps: int) -> None:
     check_memory(steps, capture, tier_environment("python"))
 
 
 def test_nothing_of_a_step_stays_alive_in_the_native_tier() -> None:
-    check_memory(10_000, "nodes", tier_environment("native"))
+    check_memory(8_000, "nodes", tier_environment("native"))
 
 
 def check_memory(steps: int, capture: Any, env: dict[str, str]) -> None:

@@ -59,13 +59,12 @@ def test_steps_that_are_as_those_before_are_told_alike_until_one_is_not(
 ) -> None:
     """What goes wrong once steps have settled, and what only changes; nothing of it is changed by us."""
     path, configuration = program("torch_settled.py"), Configuration(capture=capture)
-    alone = subprocess.run([sys.executable, path], capture_output=True, text=True)
     python, quick = (
         Observation(path, configuration=configuration, env=tier_environment(name)) for name in TIERS
     )
     assert (state(python).tier, state(quick).tier) == ("python", "native")
     for found in (python, quick):
-        assert (found.returncode, found.stdout) == (0, alone.stdout)
+        assert (found.returncode, found.stdout) == (0, alone(path))
     alerts = [event.alert.kind for event in python.of(AlertEvent)]
     assert alerts == (
         ["parameter", "inf", "nan", "gradient", "parameter"] if capture == "nodes" else []
@@ -74,6 +73,13 @@ def test_steps_that_are_as_those_before_are_told_alike_until_one_is_not(
     assert told(quick) == told(python)
     assert [step.index for step in quick.steps] == list(range(179))
     assert all(step.duration_ns > 0 for found in (python, quick) for step in found.steps)
+
+
+@cache
+def alone(path: str, *args: str) -> str:
+    """What a program prints without us."""
+    command = [sys.executable, path, *args]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def state(observation: Observation) -> Backend:
@@ -152,9 +158,8 @@ if sys.modules.get("graphdebug.runtime.boot"):
 def test_a_chain_that_is_too_long_to_be_looked_at_does_no_harm(tier: dict[str, str]) -> None:
     """Torch lets go of Nodes that Python has seen one within the other, until the stack ends."""
     path = program("torch_deep.py")
-    alone = subprocess.run([sys.executable, path, "60000"], capture_output=True, text=True)
     found = Observation(path, "60000", env=tier)
-    assert (found.returncode, found.stdout, found.stderr) == (0, alone.stdout, "")
+    assert (found.returncode, found.stdout, found.stderr) == (0, alone(path, "60000"), "")
     assert not found.of(AlertEvent)
     assert [event.graph for event in found.of(StepEvent)] == [None, None]
 
