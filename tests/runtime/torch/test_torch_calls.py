@@ -108,3 +108,29 @@ def test_off_records_nothing() -> None:
     observed = Observation(Path(PROGRAM), configuration=Configuration(capture="off"))
     assert observed.steps == [] and observed.returncode == 0
     assert all(event.backend.reason == "" for event in observed.of(BackendEvent))
+
+
+FIRST = """
+import torch
+
+weight = torch.ones(3, requires_grad=True)
+optimizer = torch.optim.SGD([weight], lr=0.1)
+for _ in range(2):
+    optimizer.zero_grad()
+    weight.sum().backward()
+    optimizer.step()
+from torch._dynamo import eval_frame
+print(eval_frame.set_eval_frame is torch._C._dynamo.eval_frame.set_eval_frame)
+doubled = torch.compile(lambda x: x * 2, backend="eager")
+doubled(weight)
+print(eval_frame.set_eval_frame is torch._C._dynamo.eval_frame.set_eval_frame)
+"""
+
+
+def test_nothing_of_dynamo_is_hooked_before_something_is_compiled(tmp_path: Path) -> None:
+    """Each step of an optimizer calls that."""
+    path = tmp_path / "first.py"
+    path.write_text(FIRST)
+    observed = Observation(path)
+    assert (observed.returncode, observed.stdout) == (0, "True\nFalse\n"), observed.stderr
+    assert [step.kind for step in observed.steps] == ["eager", "eager", "compiled"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends import HookUnfit
 from graphdebug.runtime.backends.torch import modes
-from graphdebug.runtime.backends.torch.patches import Patches, WhenImported
+from graphdebug.runtime.backends.torch.patches import Patches, WhenImported, unmark
 from graphdebug.runtime.backends.torch.pending import Aside
 from graphdebug.runtime.backends.torch.records import COMPILED
 from graphdebug.runtime.backends.torch.trail import NODES, VALUES, Trail, clock, sequence
@@ -23,6 +23,9 @@ from graphdebug.runtime.frames import user_frame
 
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.torch.observer import TorchBackend
+
+
+_DYNAMO = "torch._dynamo.eval_frame"
 
 
 class CompiledCalls:
@@ -34,15 +37,43 @@ class CompiledCalls:
     def __init__(self, backend: TorchBackend, visible: Visible) -> None:
         self._backend = backend
         self._visible = visible
-        self._patches = Patches()
-        self._waiting = WhenImported("torch._dynamo.eval_frame", self._hook)
+        self._hooked = False
+        self._patches, self._first = Patches(), Patches()
+        known = _DYNAMO in sys.modules  # something may have been compiled already
+        self._waiting = WhenImported(_DYNAMO, self._hook if known else self._wait)
 
     def remove(self) -> None:
-        """Take the hook out of dynamo."""
+        """Take the hooks out of dynamo."""
         self._waiting.cancel()
+        self._first.restore()
         self._patches.restore()
 
+    def _wait(self, module: ModuleType) -> None:
+        """Until something is to be compiled nothing is hooked that each optimizer's step calls."""
+        try:
+            context = module.OptimizeContext
+            made = functools.partial(self._made, module)
+            self._first.replace(context, "__init__", ("self", "callback"), made)
+        except (AttributeError, HookUnfit):
+            self._hook(module)
+
+    def _made(self, module: ModuleType, original: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(original)
+        def init(self_: Any, *args: Any, **kwargs: Any) -> None:
+            self._first.restore()
+            self._hook(module)
+            try:
+                original(self_, *args, **kwargs)
+            except BaseException as error:
+                unmark(error)
+                raise
+
+        return init
+
     def _hook(self, module: ModuleType) -> None:
+        if self._hooked or not self._backend.active:
+            return
+        self._hooked = True
         try:
             for name in ("set_eval_frame", "_maybe_set_eval_frame"):
                 if name in vars(module) or name == "set_eval_frame":
