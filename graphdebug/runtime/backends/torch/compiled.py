@@ -186,6 +186,12 @@ class Visible:
             if self.hidden == 1:
                 self._take_out()
 
+    def unless_hidden(self, call: Callable[[], object]) -> None:
+        """Call it where no thread is within a compiled call; else ``put_in`` does that in time."""
+        with self._lock:
+            if self.hidden == 0:
+                call()
+
     def show(self) -> None:
         """A thread has ended a compiled call."""
         with self._lock:

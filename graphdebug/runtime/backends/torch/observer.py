@@ -98,7 +98,7 @@ class TorchBackend(Backend):
         """Whether nothing is wanted of it, and nothing left to end: steps are counted, that is all."""
         self._local = threading.local()
         self._trails: list[weakref.ref[Trail]] = []
-        self._patches = Patches()
+        self._patches, self._engine = Patches(), Patches()
         self._presence = Presence(self, self.here)
         self.tiers = Tiers(lambda: runtime.tell_state(self))
         self.boundary = Boundary(self)
@@ -143,7 +143,10 @@ class TorchBackend(Backend):
             return observed_init(original, self)
 
         for module in (torch.autograd.graph, torch.autograd):
-            self._part("backward passes", module, "_engine_run_backward", engine, ("t_outputs",))
+            self._part(
+                "backward passes", module, "_engine_run_backward", engine, ("t_outputs",),
+                self._engine,
+            )  # fmt: skip
         self._part("optimizers", torch.optim.Optimizer, "__init__", init, ("self", "params"))
         scaler = torch.amp.GradScaler
         scale = noting_scales(self)
@@ -164,6 +167,7 @@ class TorchBackend(Backend):
         """Take every hook out, from this thread at once, from others when they come by."""
         self.active = False
         self._patches.restore()
+        self._engine.restore()
         self._warnings.remove()
         with suppress(ValueError):  # it was never put there
             held.told.remove(self._was_held)
@@ -186,7 +190,7 @@ class TorchBackend(Backend):
         """Record as much as the configuration now says, and look at as much as breakpoints need."""
         for trail in self._known():
             trail.configure()
-        self.asleep = False
+        self._wake()
 
     breakpoints_changed = configure
 
@@ -210,9 +214,10 @@ class TorchBackend(Backend):
         name: str,
         wrap: Callable[[Any], Any],
         parameters: Sequence[str],
+        patches: Patches | None = None,
     ) -> None:
         try:
-            self._patches.replace(owner, name, parameters, wrap)
+            (patches or self._patches).replace(owner, name, parameters, wrap)
         except HookUnfit as error:
             self.unfit(f"{what} isn't seen", error)
 
@@ -255,10 +260,22 @@ class TorchBackend(Backend):
     def passed(self) -> None:
         """An optimizer made a step that isn't recorded."""
         self.unrecorded += 1
-        if not self.asleep:
+        if not self.asleep and self._rests():
             self.asleep = True
-            # ``configure`` may have raised a level since: it sets the levels first
-            self.asleep = self.active and all(trail.idle for trail in self._known())
+            self._engine.suspend()
+            self._presence.suspend()
+            if (
+                not self._rests()
+            ):  # ``configure`` raised a level since, and may have woken it before
+                self._wake()
+
+    def _rests(self) -> bool:
+        return self.active and all(trail.idle for trail in self._known())
+
+    def _wake(self) -> None:
+        self.asleep = False
+        self._engine.resume()
+        self._presence.resume()
 
     def _known(self) -> list[Trail]:
         found = (reference() for reference in tuple(self._trails))

@@ -43,7 +43,7 @@ class Presence:
         """``trail`` gives the calling thread's."""
         self._backend, self._trail = backend, trail
         self._handles: list[Any] = []
-        self._patches = Patches()
+        self._patches, self._patched = Patches(), False
         self.visible = Visible(self.put_in, self._take_out)
         self._scripts = ScriptCalls(backend)
         self._step_hooks = step_hooks(backend)
@@ -56,6 +56,14 @@ class Presence:
         self._patches.restore()
         self._scripts.remove()
 
+    def suspend(self) -> None:
+        """Take out for a while what is nothing but in the way while nothing is wanted."""
+        self._patches.suspend()
+
+    def resume(self) -> None:
+        """Put it in again, unless a compiler looks."""
+        self.visible.unless_hidden(self._patches.resume)
+
     def put_in(self) -> None:
         """Put it in."""
         if not self._backend.active:
@@ -63,9 +71,12 @@ class Presence:
         before, after = self._step_hooks
         self._handles.append(register_optimizer_step_pre_hook(before))
         self._handles.append(register_optimizer_step_post_hook(after))
-        resumed = self._patches.resume()
-        for owner in () if resumed else (torch.optim.Optimizer, torch.nn.Module):
-            self._patches.replace(owner, "zero_grad", ("self", "set_to_none"), self._quiet)
+        if not self._patched:
+            self._patched = True
+            for owner in (torch.optim.Optimizer, torch.nn.Module):
+                self._patches.replace(owner, "zero_grad", ("self", "set_to_none"), self._quiet)
+        elif not self._backend.asleep:
+            self._patches.resume()
         torch.overrides.has_torch_function = self._has_torch_function
         torch.jit._builtins._register_builtin(self._has_torch_function, "aten::has_torch_function")
         try:
