@@ -264,9 +264,8 @@ class TorchBackend(Backend):
             self.asleep = True
             self._engine.suspend()
             self._presence.suspend()
-            if (
-                not self._rests()
-            ):  # ``configure`` raised a level since, and may have woken it before
+            # ``configure`` may have raised a level since, and have woken it before it slept.
+            if not self._rests():
                 self._wake()
 
     def _rests(self) -> bool:

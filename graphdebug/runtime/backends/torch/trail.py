@@ -63,7 +63,6 @@ STEP_LIMIT = 100_000
 clock = time.perf_counter_ns
 sequence = torch._C._autograd._get_sequence_nr
 
-
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 """The classes of tensors whose attributes nobody overrides."""
 
