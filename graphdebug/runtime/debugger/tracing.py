@@ -62,6 +62,11 @@ def pause() -> bool:
     return True
 
 
+def paused() -> bool:
+    """Whether that is so already in the calling thread, where the interpreter keeps count."""
+    return _pauses.depth > 0
+
+
 def resume() -> None:
     """Let it see again, once for each ``pause``."""
     if _own is None:

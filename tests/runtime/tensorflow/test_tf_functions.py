@@ -45,6 +45,14 @@ def test_operations_between_calls_are_let_go_of() -> None:
     assert word == "grown" and int(grown) < calls // 10
 
 
+def test_what_comes_from_outside_is_not_kept_alive() -> None:
+    seen = Observed("tf_batches.py")
+    assert seen.returncode == 0, seen.stderr[-2000:]
+    alive = {name: int(count) for name, count in map(str.split, seen.stdout.splitlines())}
+    # Of 4 MB each: a call keeps none, and the open step of eager operations no more than 64 MB.
+    assert alive["compiled"] == 0 and alive["eager"] <= 16
+
+
 def test_calls_stop_for_the_lines_that_ran_in_them(start: Start) -> None:
     marks = ("helper", "add", "branch", "plain", "outer", "variable", "broken", "data")
     seen = Debugged(start, "tf_functions.py", breakpoints=marks)

@@ -62,6 +62,8 @@ class TensorFlow(Backend):
         """Whether NaN and Inf are looked for."""
         self.stops_at_nan = False
         """Whether the filter is set that stops at them."""
+        self.takes_calls = False
+        """Whether nobody has to hear of a call of a compiled function but who makes a step of it."""
         self.nan_told: set[Any] = set()
         """What was told of NaN and Inf."""
         self._ran: dict[str, set[int]] = {}
@@ -116,6 +118,9 @@ class TensorFlow(Backend):
             befores.append(self.watches.before)
             afters.append(self.watches.after)
         self.operations.listen(befores, afters)
+        self.takes_calls = afters == [self.eager.trail.after] and not (
+            befores or self.records_values
+        )
 
     def remove(self) -> None:
         self.active = self.watches_nan = False
@@ -207,8 +212,7 @@ class TensorFlow(Backend):
     def begin(self, kind: StepKind, name: str) -> Call | None:
         """The user's call that begins here; None where nobody asks, or it is a part of another."""
         runtime = self.runtime
-        asked = self.asked or runtime.stops.filters
-        if runtime.configuration.capture == "off" and not asked:
+        if runtime.configuration.capture == "off" and not (self.asked or runtime.stops.filters):
             return None
         runtime.stops.went_on()
         return self.calls.begin(kind, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -46,6 +47,12 @@ class Call:
     """What ran, as the entry's own hooks put it here."""
     result: Any = None
     """What the last function that ran returned."""
+    given: Sequence[Any] = ()
+    """The tensors that it was given."""
+    alone: bool = False
+    """Whether no tape follows it, so that it is no part of a step of eager operations."""
+    executed: str = ""
+    """The operation that executed it, where it is alone."""
     counted: Any = None
     """Of a compiled function that is watched for NaN: its ``Counted``."""
     paused: bool = False

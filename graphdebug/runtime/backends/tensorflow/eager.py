@@ -79,11 +79,15 @@ class Eager:
         except HookUnfit:
             pass  # its steps are told as those of the tape
 
-    def passed(self, call: Call) -> None:
-        """A graph ran as a step of its own: in time, what ran before it is let go of.
+    def called(self, call: Call, ns: int, outputs: Sequence[Any], whole: bool) -> None:
+        """A compiled function ran as a step of its own: in time, what ran before it is let go of.
+
+        ``whole``: what it returned is known to be finite.
 
         Unless a tape has it, or the thread was seen to make steps of eager operations.
         """
+        if call.executed:
+            self.trail.called(call, outputs, ns, keep=not whole)
         if call.batch and call.frame is not None:
             self.trail.between = id(call.frame), call.frame.f_code, call.frame.f_lasti
         loop, many = self._loop, self.trail.at.depth > OUTSIDE_LIMIT

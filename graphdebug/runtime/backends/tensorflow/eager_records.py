@@ -46,14 +46,13 @@ class Made(NamedTuple):
 class Event:
     """An operation in its place: what came before it is its parent's, and so on to the step's begin."""
 
-    __slots__ = ("bytes", "children", "depth", "made", "ns", "number", "parent")
+    __slots__ = ("children", "depth", "made", "ns", "number", "parent")
 
     def __init__(self, parent: Event | None, made: Made | None) -> None:
         self.parent = parent
         self.made = made
         self.depth: int = -1 if parent is None else parent.depth + 1
         self.number = next(_numbers)
-        self.bytes = 0
         self.ns = 0
         self.children: dict[Made, Event] = {}
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
-from types import CodeType
+from collections.abc import Callable, Sequence
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ import numpy as np
 from graphdebug.protocol.model import Tensor
 from graphdebug.runtime.backends.tensorflow import record
 from graphdebug.runtime.backends.tensorflow.arrays import recorded
+from graphdebug.runtime.backends.tensorflow.calls import Call
+from graphdebug.runtime.backends.tensorflow.eager_kept import KeptOperations
 from graphdebug.runtime.backends.tensorflow.eager_records import (
     Event,
     Made,
@@ -35,25 +37,11 @@ from graphdebug.runtime.past import STEPS_LIMIT, Part, Past, numbers
 if TYPE_CHECKING:
     from graphdebug.runtime.backends.tensorflow import TensorFlow
 
-KEPT_BYTES = 64 << 20
-"""What the tensors that are kept take together, beyond those that are alive anyway."""
-
-KEPT_LIMIT = 4096
-"""Operations whose tensors are kept."""
-
 STEP_LIMIT = 100_000
 """Operations of one step; the nodes of a longer one are not recorded."""
 
 EVENTS_LIMIT = 50_000
 """Operations remembered to recognise later steps by; what is beyond is forgotten."""
-
-
-class Kept(NamedTuple):
-    """An operation with its tensors."""
-
-    event: Event
-    inputs: tuple[Any, ...]
-    outputs: tuple[Any, ...]
 
 
 class Ended(NamedTuple):
@@ -74,17 +62,15 @@ class Trail(threading.local):
         self.backend = backend
         self.root = self.at = Event(None, None)
         self.values: list[Values] = []
-        self.kept: deque[Kept] = deque()
-        self._by_kind: dict[str, deque[Kept]] = {}
         self.ended: deque[Ended] = deque(maxlen=STEPS_LIMIT)
         self.partial = False
         self.watch = EagerWatch(self)
+        self.kept = KeptOperations(self.watch.forget)
         self.between: tuple[int, CodeType, int] | None = None
         """The user's frame, its code and place, where Keras last ran a batch: what else it runs from
         there, it runs for itself."""
         self.differentiated = -1
         """Which operation of the step, counted from 0, the tape differentiates now; -1 for none."""
-        self._bytes = 0
         self._grown = 0
 
     def after(self, operation: Operation, result: Any, ns: int) -> None:
@@ -92,19 +78,14 @@ class Trail(threading.local):
         if self.partial:
             return
         frame = user_frame(sys._getframe(1))
-        if frame is not None and (id(frame), frame.f_code, frame.f_lasti) == self.between:
-            return
-        if self.at.depth >= STEP_LIMIT:
-            self.partial = True
-            self.kept.clear()
+        if self._belongs_to_keras(frame) or self._is_full():
             return
         outputs = result if isinstance(result, (list, tuple)) else (result,)
         made = Made(
             operation.kind,
             operation.name,
             self.backend.calls.phase,
-            None if frame is None else frame.f_code,
-            -1 if frame is None else frame.f_lasti,
+            *_place(frame),
             infos(operation.inputs),
             infos(outputs),
             self.differentiated,
@@ -113,27 +94,35 @@ class Trail(threading.local):
         if self.backend.records_values:
             self.values.append((read(operation.inputs), read(outputs)))
         if self.watch.on:
-            self._keep(found, flattened(operation.inputs), flattened(outputs))
+            kept = self.kept.add(found, flattened(operation.inputs), flattened(outputs))
             if self.backend.stops_at_nan or operation.kind.startswith("Assign"):
-                self.watch.made(self.kept[-1], frame)
+                self.watch.made(kept, frame)
 
-    def _keep(self, event: Event, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        kept = Kept(event, inputs, outputs)
-        self.kept.append(kept)
-        if event.made is not None and event.made.phase == "forward":
-            self._by_kind.setdefault(event.made.kind, deque()).append(kept)
-        self._bytes += event.bytes
-        while len(self.kept) > KEPT_LIMIT or (self._bytes > KEPT_BYTES and len(self.kept) > 1):
-            self._forget()
+    def called(self, call: Call, outputs: Sequence[Any], ns: int, keep: bool) -> None:
+        """A compiled function has run that no tape follows; ``keep``: its tensors may have to be looked at."""
+        if self.partial or self._belongs_to_keras(call.frame) or self._is_full():
+            return
+        place, given = _place(call.frame), infos(call.given)
+        made = Made(call.executed, "", call.phase, *place, given, infos(outputs), -1)
+        event = self._add(made, ns)
+        if keep:
+            self.kept.add(event, flattened(call.given), tuple(outputs))
 
-    def _forget(self) -> None:
-        """Let go of the oldest."""
-        oldest = self.kept.popleft()
-        self._bytes -= oldest.event.bytes
-        made = oldest.event.made
-        if made is not None and made.phase == "forward":
-            self._by_kind[made.kind].popleft()
-        self.watch.forget(oldest)
+    def _belongs_to_keras(self, frame: FrameType | None) -> bool:
+        """Whether Keras runs it for itself."""
+        here = self.between
+        return (
+            here is not None
+            and frame is not None
+            and (id(frame), frame.f_code, frame.f_lasti) == here
+        )
+
+    def _is_full(self) -> bool:
+        """Whether there is no place for another operation: then nothing more is recorded of the step."""
+        if self.at.depth >= STEP_LIMIT:
+            self.partial = True
+            self.kept.clear()
+        return self.partial
 
     def close(
         self, report: Callable[[int | None, int, int], int], last: Event | None = None
@@ -173,7 +162,6 @@ class Trail(threading.local):
         found = self.at.children.get(made)
         if found is None:
             found = self.at.children[made] = Event(self.at, made)
-            found.bytes = sum(record.tensor(*info).bytes for info in made.outputs)
             self._grown += 1
         found.ns = ns
         self.at = found
@@ -185,8 +173,6 @@ class Trail(threading.local):
             self.root, self._grown = Event(None, None), 0
         self.at, self.values, self.partial = self.root, [], False
         self.kept.clear()
-        self._by_kind.clear()
-        self._bytes = 0
         self.watch.over()
 
     def past(self) -> Past | None:
@@ -203,7 +189,7 @@ class Trail(threading.local):
     def differentiates(self, kind: str, inputs: Any, outputs: Any) -> int:
         """Which operation of the step a gradient function is called for; -1 where that isn't certain."""
         wanted = {id(item) for item in (*(inputs or ()), *(outputs or ())) if item is not None}
-        known = list(self._by_kind.get(kind, ()))
+        known = list(self.kept.of_kind(kind))
         if len(known) > 1:
             known = [
                 item
@@ -212,6 +198,10 @@ class Trail(threading.local):
             ] or known
         lines = {item.event.made and item.event.made.source for item in known}
         return known[-1].event.depth if len(lines) == 1 else -1
+
+
+def _place(frame: FrameType | None) -> tuple[CodeType | None, int]:
+    return (None, -1) if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def _shown(tensor: Tensor) -> Any:

@@ -31,7 +31,8 @@ from graphdebug.runtime.backends.tensorflow.variables import (
 from graphdebug.runtime.frames import locals_of, source_of, user_frame
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.backends.tensorflow.eager_trail import Kept, Trail
+    from graphdebug.runtime.backends.tensorflow.eager_kept import Kept
+    from graphdebug.runtime.backends.tensorflow.eager_trail import Trail
 
 NAN = "graphdebug.nan"
 """The exception filter that stops where a NaN or an Inf comes about."""

@@ -25,14 +25,32 @@ def array_of(value: Any) -> Any:
     elif isinstance(value, (float, np.floating)):
         found = np.asarray(value)
     else:
-        values: Any = value.values if hasattr(value, "dense_shape") else value
-        read = getattr(values, "_numpy_internal", None)
-        if read is None or not values.dtype.is_floating or "CPU" not in values.backing_device:
+        values: Any = value if is_tensor(value) or not hasattr(value, "dense_shape") else value.values
+        if not is_tensor(values) or not _holds_floats(values):
             return None
-        found = read()
+        if "CPU" not in values.backing_device:
+            return None
+        found = values._numpy_internal()
         if not isinstance(found, np.ndarray):
             found = np.asarray(found)
     return found if found.dtype.kind in "fV" else None
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether it is an eager tensor; asks its type, not what may be the user's."""
+    return hasattr(type(value), "_numpy_internal")
+
+
+_FLOATS: dict[int, bool] = {}
+"""By the number of a tensor's type, whether that is one of floats."""
+
+
+def _holds_floats(tensor: Any) -> bool:
+    number = tensor._datatype_enum()
+    known = _FLOATS.get(number)
+    if known is None:
+        known = _FLOATS[number] = bool(tensor.dtype.is_floating)
+    return known
 
 
 def finite(value: Any) -> bool:
@@ -42,9 +60,9 @@ def finite(value: Any) -> bool:
 
 
 def _finite(found: Any) -> bool:
-    if (
-        found.dtype.itemsize < 4
-    ):  # the sum of halves overflows soon, and NumPy may not know the type
+    if not found.ndim:
+        return math.isfinite(found)
+    if found.dtype.itemsize < 4:  # sums of halves overflow soon, and NumPy may not know the type
         return bool(np.isfinite(found).all())
     with np.errstate(all="ignore"):
         total = float(np.add.reduce(found, axis=None))

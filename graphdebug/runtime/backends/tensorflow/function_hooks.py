@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.runtime.backends import HookUnfit
-from graphdebug.runtime.backends.tensorflow import contexts, quiet
+from graphdebug.runtime.backends.tensorflow import contexts, finite, quiet
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.copies import Unrecorded
 from graphdebug.runtime.backends.tensorflow.hooks import GuardedHook
@@ -73,11 +73,11 @@ class FunctionHook(GuardedHook):
         duration = state.duration()
         self.backend.calls.end()
         if state.ran is not None and not failed:
-            result, state.result = state.result, None
-            with self.backend.operations.aside():
-                self.backend.graph_watch.called(state, state.ran, result)
+            outputs = flattened(state.result)
+            whole = self.backend.graph_watch.called(state, state.ran, outputs)
+            self.backend.eager.called(state, duration, outputs, whole)
             self.functions.report(state, state.ran, duration)
-            self.backend.eager.passed(state)
+            state.given, state.result = (), None
         else:
             self.functions.release(state)
         self.backend.stop_retraced(state)
@@ -133,7 +133,8 @@ class ConcreteHook(LoudHook, FunctionHook):
         if call is None or call.kind != "function" or call.tracing or call.running:
             return None, args, kwargs
         self.functions.release(call)
-        call.ran, call.running = concrete, True
+        call.ran, call.running, call.given = concrete, True, args[1]
+        call.alone = self.backend.takes_calls and not self._recorded()
         return (call, own), args, kwargs
 
     def leave(self, state: Any, result: Any, failed: bool) -> None:
@@ -231,6 +232,15 @@ class TraceHook(LoudHook, FunctionHook):
             message = f"{call.name} was traced again: {reason}"
             self.backend.runtime.recorder.alert("retrace", message, source=call.source)
             call.retraced = message
+
+
+def flattened(result: Any) -> Sequence[Any]:
+    """The tensors among what a function returned, and what else it holds."""
+    if finite.is_tensor(result):
+        return (result,)
+    from tensorflow.python.util import nest
+
+    return nest.flatten(result)
 
 
 def _keras_name() -> str | None:

@@ -35,6 +35,9 @@ UNWATCHED = (
     "; which node made it isn't known, since nothing inside of that run was watched: with the filter "
     "graphdebug.nan each run is"
 )
+_WRAPPING = "_OptionalImpl"
+"""The type of what Keras wraps the results of a batch in."""
+
 _WRITES = ("Assign", "ResourceApply", "ResourceSparseApply", "ResourceScatter")
 
 
@@ -97,23 +100,28 @@ class GraphWatch:
             return None
         return Counted(plan, copy, wanted, inputs)
 
-    def called(self, call: Call, concrete: Any, result: Any) -> None:
-        """A call of a function is over."""
+    def called(self, call: Call, concrete: Any, outputs: Sequence[Any]) -> bool:
+        """A call of a function is over; whether what it returned is finite, where that is looked at."""
         counted_, call.counted = call.counted, None
+        numbers, trouble = list[Any](), None
         try:
             if self._backend.watches_nan:
-                self._look(call, concrete, result, counted_)
+                numbers = [item for item in outputs if not finite.finite(item)]
+                if numbers or counted_ is not None:
+                    with self._backend.operations.aside():
+                        trouble = self._look(call, concrete, numbers, counted_)
+                wrapped = type(call.result).__name__ == _WRAPPING
+                self._here.optional = (call.result, call, concrete, trouble) if wrapped else None
         finally:
             if counted_ is not None:
                 counted_.release()
+        return not numbers
 
-    def _look(self, call: Call, concrete: Any, result: Any, counted_: Counted | None) -> None:
-        from tensorflow.python.util import nest
-
-        trouble = None if counted_ is None else self._made(call, concrete, counted_)
-        self._here.optional = (result, call, concrete, trouble)
-        outputs = nest.flatten(result)
-        numbers = [item for item in outputs if finite.size(item) and not finite.finite(item)]
+    def _look(
+        self, call: Call, concrete: Any, numbers: Sequence[Any], counted_: Counted | None
+    ) -> Trouble | None:
+        """Tell of what isn't finite if it does harm. Returns what a function that counts told."""
+        told = trouble = None if counted_ is None else self._made(call, concrete, counted_)
         writes = self._writes(concrete)
         scalars = [item for item in numbers if item.shape.rank == 0] if writes else []
         if trouble is None and numbers:
@@ -123,8 +131,10 @@ class GraphWatch:
         elif writes and trouble is not None and trouble.root.made:
             harm, kind = f"it is in a variable that {call.name} writes", trouble.kind
         else:
-            return self._may_harm(call, concrete, counted_, numbers, trouble)
-        return self._found(call, concrete, kind, harm, trouble, again=False)
+            self._may_harm(call, concrete, counted_, numbers, trouble)
+            return told
+        self._found(call, concrete, kind, harm, trouble, again=False)
+        return told
 
     def unpacked(self, optional: Any, result: Any) -> None:
         """What a batch of Keras's returned is taken out of its wrapping."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ class GuardedHook(ABC):
 
     def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """``enter``, without its errors."""
-        paused = pause_if_cheap()
+        paused = sys.gettrace() is not None and pause_if_cheap()
         try:
             if self.backend.active:
                 return self.enter(args, kwargs)
@@ -43,7 +44,7 @@ class GuardedHook(ABC):
     def after(self, state: Any, result: Any, failed: bool) -> Any:
         """``leave``, without its errors."""
         if state is not None:
-            paused = pause_if_cheap()
+            paused = sys.gettrace() is not None and pause_if_cheap()
             try:
                 self.leave(state, result, failed)
             except Exception as error:

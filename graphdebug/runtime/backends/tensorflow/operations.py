@@ -213,7 +213,7 @@ class Operations:
         def execute(
             handle: Any, device: Any, kind: Any, inputs: Any, attributes: Any, *rest: Any
         ) -> Any:
-            if here.ours:
+            if here.ours or self._is_taken(kind):
                 return original(handle, device, kind, inputs, attributes, *rest)
             again, here.failed = here.failed == kind, ""
             if self.before and not again:
@@ -231,6 +231,14 @@ class Operations:
             return result
 
         return execute
+
+    def _is_taken(self, kind: Any) -> bool:
+        """Whether it is the call of a compiled function, of which its hooks tell the trail."""
+        call = self._backend.calls.current
+        if call is None or not (call.alone and call.running) or not kind.startswith(COMPILED[0]):
+            return False
+        call.executed = kind
+        return True
 
     def _tell_before(self, operation: Callable[[], Operation]) -> None:
         here = self._here
