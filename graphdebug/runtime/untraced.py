@@ -48,7 +48,8 @@ def untraced(function: Callable[P, R]) -> Callable[P, R]:
 def pause_if_cheap() -> bool:
     """For work of ours that makes tens of calls: ``tracing.pause`` where that costs less than it saves.
 
-    ``tracing.resume`` ends it where this answers that it began. What stops meanwhile is traced from there on.
+    ``tracing.resume`` ends it, where this answers that it began. What stops meanwhile is traced from
+    there on.
     """
     return tracing.CHEAP and not tracing.paused() and tracing.pause()
 

@@ -19,6 +19,7 @@ from graphdebug.runtime.backends.tensorflow.functions import Functions
 from graphdebug.runtime.backends.tensorflow.graph_watch import GraphWatch
 from graphdebug.runtime.backends.tensorflow.operations import Operations
 from graphdebug.runtime.backends.tensorflow.patches import Patches
+from graphdebug.runtime.backends.tensorflow.repeats import Told
 from graphdebug.runtime.backends.tensorflow.session import Sessions
 from graphdebug.runtime.backends.tensorflow.sources import Graphs
 from graphdebug.runtime.debugger import tracing
@@ -64,6 +65,8 @@ class TensorFlow(Backend):
         """Whether the filter is set that stops at them."""
         self.takes_calls = False
         """Whether nobody has to hear of a call of a compiled function but who makes a step of it."""
+        self.configured = 0
+        """How often what is told of a step was changed."""
         self.nan_told: set[Any] = set()
         """What was told of NaN and Inf."""
         self._ran: dict[str, set[int]] = {}
@@ -104,6 +107,7 @@ class TensorFlow(Backend):
         self._listen()
 
     def configure(self) -> None:
+        self.configured += 1
         self._listen()
 
     def _listen(self) -> None:
@@ -209,6 +213,11 @@ class TensorFlow(Backend):
         """Whether there are breakpoints, on lines or on nodes by name."""
         return bool(self.runtime.breakpoints.files or self.runtime.node_breakpoints)
 
+    @property
+    def questions(self) -> tuple[int, int]:
+        """Changes with every breakpoint that is set or removed."""
+        return self.runtime.breakpoints.version, self.runtime.node_breakpoints.version
+
     def begin(self, kind: StepKind, name: str) -> Call | None:
         """The user's call that begins here; None where nobody asks, or it is a part of another."""
         runtime = self.runtime
@@ -238,6 +247,13 @@ class TensorFlow(Backend):
             backward_nodes=backward,
             devices=tuple(devices),
         )
+
+    def again(self, told: Told, call: Call, duration: int) -> bool:
+        """Report the step that a call made, and stop if a filter asks, where it is as the last one was."""
+        index = told.again(self.runtime.recorder, self.configured, call, duration)
+        if index >= 0 and self.runtime.stops.filters and call.frame is not None:
+            self._stop_filtered(call, index)
+        return index >= 0
 
     def stop(
         self, call: Call, step: int, hits: Hits, *remarks: str, replay: Replay | None = None

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from graphdebug.protocol.model import Phase, Source, StepKind
+from graphdebug.runtime.backends.tensorflow.callees import NOBODY, Callee
 from graphdebug.runtime.debugger import held
 from graphdebug.runtime.frames import source_at, user_frame
 
@@ -45,8 +46,12 @@ class Call:
     """Whether that is being traced now."""
     ran: Any = None
     """What ran, as the entry's own hooks put it here."""
+    callee: Callee = NOBODY
+    """The compiled function that runs."""
+    plain: bool = False
+    """Whether nothing is wanted of it but its step."""
     result: Any = None
-    """What the last function that ran returned."""
+    """What the last function that ran returned, or what was fetched."""
     given: Sequence[Any] = ()
     """The tensors that it was given."""
     alone: bool = False

@@ -248,11 +248,19 @@ class NumberHook(GuardedHook):
         super().__init__(eager.backend, "a number that is read")
         self._eager = eager
 
+    def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        return args[0], args, kwargs
+
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-        return args[0] if self.backend.watches_nan else None, args, kwargs
+        return args[0], args, kwargs
+
+    def after(self, state: Any, result: Any, failed: bool) -> Any:
+        if failed or not isinstance(result, np.floating) or math.isfinite(result):
+            return result
+        return super().after(state, result, failed)
 
     def leave(self, state: Any, result: Any, failed: bool) -> None:
-        if failed or not isinstance(result, np.floating) or math.isfinite(result):
+        if not (self.backend.active and self.backend.watches_nan):
             return
         if self.backend.operations.told and not debugger.suspended():
             with self.backend.operations.aside():

@@ -41,7 +41,7 @@ class KeptOperations:
     def __init__(self, forget: Callable[[Kept], None]) -> None:
         """``forget`` is called with each that is let go of to make room."""
         self._forget = forget
-        self._all: deque[Kept] = deque()
+        self._all = deque[Kept]()
         self._by_kind: dict[str, deque[Kept]] = {}
         self._uses: dict[int, list[int]] = {}
         """Of each tensor, by its ``id``: its bytes, and in how many places it is kept."""
@@ -51,10 +51,10 @@ class KeptOperations:
         return len(self._all)
 
     def __iter__(self) -> Iterator[Kept]:
-        return iter(self._all)
+        yield from self._all
 
     def __reversed__(self) -> Iterator[Kept]:
-        return reversed(self._all)
+        yield from reversed(self._all)
 
     def add(self, event: Event, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> Kept:
         """Keep one."""
@@ -108,9 +108,9 @@ _ITEM_SIZES: dict[int, int] = {}
 def _bytes(value: Any) -> int:
     """What it takes; 0 where nobody knows, and for a variable, which is there anyway."""
     if not hasattr(value, "_datatype_enum"):
-        return value.nbytes if isinstance(value, np.ndarray) else 0
+        return int(value.nbytes) if isinstance(value, np.ndarray) else 0
     kind = value._datatype_enum()
     size = _ITEM_SIZES.get(kind)
     if size is None:
         size = _ITEM_SIZES[kind] = value.dtype.size or 0
-    return math.prod(value._shape_tuple()) * size
+    return int(math.prod(value._shape_tuple()) * size)

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from graphdebug.protocol.model import VALUE_LIMIT, Node, Phase, Source, Tensor
@@ -23,15 +23,50 @@ Values = tuple[tuple[Any, ...], tuple[Any, ...]]
 _numbers = itertools.count()
 
 
+class Place:
+    """Where the user's code called an operation; one object for each, known by what it is.
+
+    To hash the code instead would take longer than all the rest.
+    """
+
+    __slots__ = ("code", "lasti")
+
+    def __init__(self, code: CodeType, lasti: int) -> None:
+        self.code = code
+        self.lasti = lasti
+
+    @property
+    def source(self) -> Source:
+        """The line."""
+        return source_at(self.code, self.lasti)
+
+
+_PLACES_LIMIT = 65536
+_places: dict[tuple[int, int], Place] = {}
+"""By the ``id`` of the code, which its place keeps alive."""
+
+
+def place_of(frame: FrameType | None) -> Place | None:
+    """Where a frame stands."""
+    if frame is None:
+        return None
+    code, lasti = frame.f_code, frame.f_lasti
+    known = _places.get((id(code), lasti))
+    if known is None:
+        if len(_places) >= _PLACES_LIMIT:
+            _places.clear()
+        known = _places[id(code), lasti] = Place(code, lasti)
+    return known
+
+
 class Made(NamedTuple):
     """What tells one operation of a step from others in its place."""
 
     kind: str
     name: str
     phase: Phase
-    code: CodeType | None
+    place: Place | None
     """Of the user's frame that called it."""
-    lasti: int
     inputs: tuple[Info, ...]
     outputs: tuple[Info, ...]
     forward: int
@@ -40,7 +75,7 @@ class Made(NamedTuple):
     @property
     def source(self) -> Source | None:
         """The user's line that called it."""
-        return source_at(self.code, self.lasti) if self.code is not None else None
+        return None if self.place is None else self.place.source
 
 
 class Event:
@@ -124,11 +159,11 @@ def _spelled(value: Any) -> Any:
 def describe(last: Event, values: Sequence[Values] | None = None) -> tuple[Node, ...]:
     """The nodes of a step that ended with ``last``."""
     found: list[Node] = []
-    turns: Counter[tuple[str, CodeType | None, int]] = Counter()
+    turns: Counter[tuple[str, Place | None]] = Counter()
     for index, event in enumerate(last.path()):
         made = event.made
         assert made is not None
-        turn = made.kind, made.code, made.lasti
+        turn = made.kind, made.place
         turns[turn] += 1
         kept: Values = ((), ()) if values is None or index >= len(values) else values[index]
         outputs = _tensors(made.outputs, kept[1])

@@ -27,6 +27,7 @@ from graphdebug.runtime.backends.tensorflow.eager_records import (
     describe,
     flattened,
     infos,
+    place_of,
     read,
 )
 from graphdebug.runtime.backends.tensorflow.eager_watch import EagerWatch
@@ -85,7 +86,7 @@ class Trail(threading.local):
             operation.kind,
             operation.name,
             self.backend.calls.phase,
-            *_place(frame),
+            place_of(frame),
             infos(operation.inputs),
             infos(outputs),
             self.differentiated,
@@ -99,11 +100,11 @@ class Trail(threading.local):
                 self.watch.made(kept, frame)
 
     def called(self, call: Call, outputs: Sequence[Any], ns: int, keep: bool) -> None:
-        """A compiled function has run that no tape follows; ``keep``: its tensors may have to be looked at."""
+        """A compiled function has run that no tape follows; ``keep``: its tensors may be looked at."""
         if self.partial or self._belongs_to_keras(call.frame) or self._is_full():
             return
-        place, given = _place(call.frame), infos(call.given)
-        made = Made(call.executed, "", call.phase, *place, given, infos(outputs), -1)
+        place, given = place_of(call.frame), infos(call.given)
+        made = Made(call.executed, "", call.phase, place, given, infos(outputs), -1)
         event = self._add(made, ns)
         if keep:
             self.kept.add(event, flattened(call.given), tuple(outputs))
@@ -198,10 +199,6 @@ class Trail(threading.local):
             ] or known
         lines = {item.event.made and item.event.made.source for item in known}
         return known[-1].event.depth if len(lines) == 1 else -1
-
-
-def _place(frame: FrameType | None) -> tuple[CodeType | None, int]:
-    return (None, -1) if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def _shown(tensor: Tensor) -> Any:

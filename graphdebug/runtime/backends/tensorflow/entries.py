@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import Any
 
 from graphdebug.runtime.backends import HookUnfit
@@ -15,7 +16,6 @@ from graphdebug.runtime.backends.tensorflow.patches import Arguments, Patches, w
 from graphdebug.runtime.backends.tensorflow.quiet import LoudHook, QuietHook
 from graphdebug.runtime.backends.tensorflow.runs import Run
 from graphdebug.runtime.backends.tensorflow.session import Sessions
-from graphdebug.runtime.debugger import held
 
 _RUN = "self options feed_dict fetch_list target_list run_metadata"
 _ENTRY = "self fetches feed_dict options run_metadata"
@@ -100,6 +100,11 @@ class RunHook(LoudHook, SessionHook):
     def __init__(self, sessions: Sessions) -> None:
         super().__init__(sessions, "the record of Session.run")
 
+    def is_loud(self) -> bool:
+        call = self.backend.calls.current
+        run = None if call is None or call.kind != "session" else call.ran
+        return run is None or run.graph is None or run.signature.calls_python(run.graph)
+
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         call = self.backend.calls.current
         own = None
@@ -107,10 +112,10 @@ class RunHook(LoudHook, SessionHook):
             call = own = self.backend.begin("session", "Session.run")
         if call is None or call.kind != "session" or call.running:
             return None, args, kwargs
-        began = held.clock()
+        began = perf_counter_ns()
         run, arguments = self.sessions.prepare(*args)
         call.ran, call.running = run, True
-        call.spent += held.clock() - began
+        call.spent += perf_counter_ns() - began
         return (call, own, arguments[-1]), arguments, kwargs
 
     def instead(self, state: Any, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,17 +128,18 @@ class RunHook(LoudHook, SessionHook):
 
     def leave(self, state: tuple[Call, Call | None, Any], result: Any, failed: bool) -> None:
         call, own, metadata = state
-        began = held.clock()
-        duration = call.duration()
+        began = perf_counter_ns()
         call.running = False
-        if own is not None:
-            self.backend.calls.end()
-        self.sessions.collect(call.ran, metadata, failed)
+        if call.ran.options is not None:
+            self.sessions.collect(call.ran, metadata, failed)
         if not failed:
-            call.ran.results = result
-        call.spent += held.clock() - began
-        if own is not None and not failed:
-            self.sessions.report(own, call.ran, duration)
+            call.result = result
+        call.spent += perf_counter_ns() - began
+        if own is not None:
+            duration = own.duration()
+            self.backend.calls.end()
+            if not failed:
+                self.sessions.report(own, own.ran, duration)
 
 
 class PartHook(SessionHook):
@@ -197,13 +203,13 @@ class CallableHook(SessionHook):
         call = self.backend.begin("session", self.what)
         if call is None:
             return None, args, kwargs
-        began = held.clock()
+        began = perf_counter_ns()
         theirs = kwargs.get("run_metadata")
         run, made, ours = self.sessions.prepare_callable(args[0], args[1:])
         if ours is not None:
             args, kwargs = (made, *args[1:]), {**kwargs, "run_metadata": ours}
         call.ran, call.running = run, True
-        call.spent += held.clock() - began
+        call.spent += perf_counter_ns() - began
         return (call, theirs, ours), args, kwargs
 
     def leave(self, state: tuple[Call, Any, Any], result: Any, failed: bool) -> None:
@@ -217,5 +223,5 @@ class CallableHook(SessionHook):
                 theirs.CopyFrom(ours)
                 run.withhold(theirs)
         if not failed:
-            run.results = result if isinstance(result, (list, tuple)) else (result,)
+            call.result = result if isinstance(result, (list, tuple)) else (result,)
             self.sessions.report(call, run, duration)

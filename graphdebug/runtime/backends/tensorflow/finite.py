@@ -25,10 +25,10 @@ def array_of(value: Any) -> Any:
     elif isinstance(value, (float, np.floating)):
         found = np.asarray(value)
     else:
-        values: Any = value if is_tensor(value) or not hasattr(value, "dense_shape") else value.values
-        if not is_tensor(values) or not _holds_floats(values):
-            return None
-        if "CPU" not in values.backing_device:
+        values: Any = (
+            value if is_tensor(value) or not hasattr(value, "dense_shape") else value.values
+        )
+        if not is_tensor(values) or not _is_near(values):
             return None
         found = values._numpy_internal()
         if not isinstance(found, np.ndarray):
@@ -45,16 +45,22 @@ _FLOATS: dict[int, bool] = {}
 """By the number of a tensor's type, whether that is one of floats."""
 
 
-def _holds_floats(tensor: Any) -> bool:
+def _is_near(tensor: Any) -> bool:
+    """Whether an eager tensor holds floats, on the CPU."""
     number = tensor._datatype_enum()
-    known = _FLOATS.get(number)
-    if known is None:
-        known = _FLOATS[number] = bool(tensor.dtype.is_floating)
-    return known
+    floats = _FLOATS.get(number)
+    if floats is None:
+        floats = _FLOATS[number] = bool(tensor.dtype.is_floating)
+    return floats and "CPU" in tensor.backing_device
 
 
 def finite(value: Any) -> bool:
     """Whether all of it is, as far as it can be asked."""
+    if is_tensor(value):  # most are: to look at one number costs what comes before it
+        if not _is_near(value):
+            return True
+        found = value._numpy_internal()
+        return _finite(found) if isinstance(found, np.ndarray) else math.isfinite(found)
     found = array_of(value)
     return found is None or _finite(found)
 

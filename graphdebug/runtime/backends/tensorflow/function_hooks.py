@@ -80,7 +80,8 @@ class FunctionHook(GuardedHook):
             state.given, state.result = (), None
         else:
             self.functions.release(state)
-        self.backend.stop_retraced(state)
+        if state.retraced:
+            self.backend.stop_retraced(state)
 
 
 class CallHook(QuietHook, FunctionHook):
@@ -97,7 +98,7 @@ class CallHook(QuietHook, FunctionHook):
         call = self.backend.begin("function", "")
         if call is not None:
             name = getattr(function.python_function, "__qualname__", function._name)
-            keras = _keras_name()
+            keras = _keras_name(call.frame)
             call.name, call.batch = keras or name.rpartition("<locals>.")[2], keras is not None
             call.function = function
             traced = self.functions.tells and sys.gettrace() is not None
@@ -135,6 +136,8 @@ class ConcreteHook(LoudHook, FunctionHook):
         self.functions.release(call)
         call.ran, call.running, call.given = concrete, True, args[1]
         call.alone = self.backend.takes_calls and not self._recorded()
+        call.callee = self.functions.callees.of(concrete)
+        call.plain = self.functions.plain(concrete, call.callee)
         return (call, own), args, kwargs
 
     def leave(self, state: Any, result: Any, failed: bool) -> None:
@@ -150,12 +153,29 @@ class RunHook(LoudHook, FunctionHook):
     def __init__(self, functions: Functions) -> None:
         super().__init__(functions, "the run of a compiled function")
 
+    def _passes(self) -> bool:
+        """Whether there is nothing to do around a run, and no Python in it."""
+        call = self.backend.calls.current
+        if call is None or not (call.running and call.plain):
+            return False
+        return not call.callee.calls_python(call.ran.graph)
+
+    def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        return (None, args, kwargs) if self._passes() else super().before(args, kwargs)
+
+    def after(self, state: Any, result: Any, failed: bool) -> Any:
+        passes = state is None and self._passes()
+        return result if passes else super().after(state, result, failed)
+
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         call = self.backend.calls.current
-        if kwargs or call is None or not call.running or call.kind != "function":
+        if kwargs or call is None or not call.running or call.plain or call.kind != "function":
             return None, args, kwargs
         context, name, inputs, count = args
+        questions = self.backend.questions
         asked = self.functions.copies.plan(context, call.ran, name, inputs)
+        if asked is None:
+            call.callee.unasked = questions
         held = None
         if asked is not None:
             held = self.functions.live.open(call, context, call.ran, *asked)
@@ -240,13 +260,14 @@ def flattened(result: Any) -> Sequence[Any]:
         return (result,)
     from tensorflow.python.util import nest
 
-    return nest.flatten(result)
+    outputs: list[Any] = nest.flatten(result)
+    return outputs
 
 
-def _keras_name() -> str | None:
-    """What the user called, where Keras called the function for them."""
+def _keras_name(user: FrameType | None) -> str | None:
+    """What the user called, in this frame, where Keras called the function for them."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and frame is not user:
         code = frame.f_code
         if code.co_name in _KERAS and code.co_filename.replace("\\", "/").endswith(_TRAINER):
             return f"Model.{code.co_name}"

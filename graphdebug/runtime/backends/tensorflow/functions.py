@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphdebug.protocol.model import Node
@@ -18,6 +16,7 @@ from graphdebug.runtime.backends.tensorflow import (
     static,
 )
 from graphdebug.runtime.backends.tensorflow.assignments import variables
+from graphdebug.runtime.backends.tensorflow.callees import Callee, Callees, Described
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.copies import Copies, Recording, Unrecorded
 from graphdebug.runtime.backends.tensorflow.descriptions import LATER_LIMIT
@@ -46,20 +45,6 @@ REMOVED = (
 UNKNOWN = "TensorFlow tells none from inside of a compiled function"
 
 
-@dataclass
-class Known:
-    """A concrete function, described."""
-
-    key: tuple[str, int]
-    """Names its description."""
-    nodes: list[Node]
-    """What it was built of."""
-    devices: tuple[str, ...]
-    """Where they run."""
-    name: str
-    """What was called."""
-
-
 class Functions:
     """Observes the calls of all compiled functions."""
 
@@ -71,8 +56,15 @@ class Functions:
         self.live = LiveFunctions(backend)
         self.tells = False
         """Whether it is known before a call which breakpoints ask about it."""
+        self.callees = Callees()
         self._numbers = itertools.count()
-        self._known: weakref.WeakKeyDictionary[Any, Known] = weakref.WeakKeyDictionary()
+
+    def plain(self, concrete: Any, callee: Callee) -> bool:
+        """Whether nothing is wanted of a call that begins but its step."""
+        backend = self.backend
+        if backend.records_values or backend.graph_watch.wanted(concrete):
+            return False
+        return not backend.asked or callee.unasked == backend.questions
 
     def report(self, call: Call, concrete: Any, duration: int) -> None:
         """Report the step of a call that is over, and stop where a breakpoint asks for it."""
@@ -81,9 +73,12 @@ class Functions:
             index = self.backend.step(call, duration, None, 0, ())
             self.backend.stop(call, index, boundary.Hits())
             return
+        unasked = call.recording is None and self.tells
+        if unasked and self.backend.again(call.callee.told, call, duration):
+            return
         unrecorded = call.recording
         why = unrecorded.why if isinstance(unrecorded, Unrecorded) else ""
-        known = self._describe(concrete, why)
+        known = self._describe(call, concrete, why)
         if isinstance(call.recording, Recording):
             self._recorded(call, call.recording, concrete, duration, known)
             return
@@ -108,7 +103,7 @@ class Functions:
         if isinstance(unrecorded, Held) and not stops.executions:
             self.backend.sessions.live.finish(call, unrecorded.live, index)
 
-    def _by_name(self, known: Known, unrecorded: Any, why: str) -> Named:
+    def _by_name(self, known: Described, unrecorded: Any, why: str) -> Named:
         """The breakpoints on nodes by name that stop after a call of which nothing was recorded."""
         if not self.runtime.node_breakpoints or (unrecorded is not None and not why):
             return {}
@@ -118,16 +113,17 @@ class Functions:
         )
         return found.nodes
 
-    def _unasked(self, call: Call, known: Known, duration: int) -> None:
+    def _unasked(self, call: Call, known: Described, duration: int) -> None:
         """The same for a call that no breakpoint asks about."""
         graph = None
         if self.backend.records_nodes:
             graph = self.runtime.recorder.graph(known.key, lambda: known.nodes)
         index = self.backend.step(call, duration, graph, len(known.nodes), known.devices)
+        call.callee.told.note(self.backend.configured, call, index)
         self.backend.stop(call, index, boundary.Hits())
 
     def _recorded(
-        self, call: Call, recording: Recording, concrete: Any, duration: int, known: Known
+        self, call: Call, recording: Recording, concrete: Any, duration: int, known: Described
     ) -> None:
         """The same for a call whose values were recorded."""
         graph, asked = concrete.graph, recording.asked
@@ -156,7 +152,7 @@ class Functions:
                 self.release(call)
 
     def _number(
-        self, found: list[Execution], stops: boundary.Hits, known: Known, limit: int
+        self, found: list[Execution], stops: boundary.Hits, known: Described, limit: int
     ) -> tuple[int | None, int]:
         """The number of the description of a call that was recorded, and how many nodes it has."""
         recorder, wanted, count = self.runtime.recorder, stops.executions, len(found)
@@ -219,8 +215,8 @@ class Functions:
         if counted is not None:
             counted.release()
 
-    def _describe(self, concrete: Any, untold: str) -> Known:
-        known = self._known.get(concrete)
+    def _describe(self, call: Call, concrete: Any, untold: str) -> Described:
+        known = call.callee.described
         if known is None:
             from tensorflow.python.eager import context
 
@@ -229,7 +225,8 @@ class Functions:
             lines = self.backend.graphs.lines(graph)
             nodes = static.nodes(graph, lines, graph.get_operations(), device)
             key = "function", next(self._numbers)
-            known = self._known[concrete] = Known(key, nodes, static.devices(nodes), graph.name)
+            known = Described(key, nodes, static.devices(nodes), graph.name)
+            call.callee.described = known
             sources = (node.source for node in nodes if node.source is not None)
             why = UNTOLD.format(untold) if untold else ""
             if not self.live.asked:  # else that is told before a call

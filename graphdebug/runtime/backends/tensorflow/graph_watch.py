@@ -198,7 +198,8 @@ class GraphWatch:
         """A run of a session is over."""
         if not self._backend.watches_nan:
             return
-        for name, array in zip(run.signature.wanted.fetches, run.results, strict=False):
+        results = () if call.result is None else call.result
+        for name, array in zip(run.signature.wanted.fetches, results, strict=False):
             if held := finite.scalar(array):
                 harm = f"it is in what {call.name} fetches ({name})"
                 again = not run.counted

@@ -213,8 +213,9 @@ class Operations:
         def execute(
             handle: Any, device: Any, kind: Any, inputs: Any, attributes: Any, *rest: Any
         ) -> Any:
-            if here.ours or self._is_taken(kind):
+            if here.ours:
                 return original(handle, device, kind, inputs, attributes, *rest)
+            taken = self._is_taken(kind)
             again, here.failed = here.failed == kind, ""
             if self.before and not again:
                 self._tell_before(lambda: _plainly(kind, inputs, attributes))
@@ -224,7 +225,7 @@ class Operations:
             except BaseException as error:
                 error.__traceback__ = None
                 raise
-            if self.after:
+            if self.after and not taken:
                 self._tell_after(
                     lambda: _plainly(kind, inputs, attributes), result, clock() - begin
                 )

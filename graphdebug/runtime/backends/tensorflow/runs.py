@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from graphdebug.runtime.backends.tensorflow.guard import Guard
 from graphdebug.runtime.backends.tensorflow.live import Live
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.record import Execution, Record
+from graphdebug.runtime.backends.tensorflow.repeats import Told
 from graphdebug.runtime.backends.tensorflow.signatures import Line, Selection, Shapes, Signature
 from graphdebug.runtime.backends.tensorflow.watches import Slot, Watch
 
@@ -40,8 +41,6 @@ class Run:
     """The watch that counts NaN and Inf."""
     counted: frozenset[Slot] = frozenset()
     """What it watches."""
-    results: Sequence[Any] = ()
-    """What was fetched."""
     fed: Mapping[str, bool] = field(default_factory=dict)
     """Whether what was fed is finite, by operation; known where it is watched."""
     guard: Guard | None = None
@@ -66,6 +65,8 @@ class Run:
     """What TensorFlow recorded."""
     built: list[Node] | None = None
     """What ran, where that was known before."""
+    told: Told = field(default_factory=Told)
+    """The last step of such a run, of which nothing but its time is told."""
     asked: list[Execution] = field(default_factory=list)
     """The executions of the nodes that breakpoints ask about."""
     found: list[Execution] = field(default_factory=list)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 SHARE = 600
 """How many times as long as its description took is waited for the next one. With TensorFlow's part, and
@@ -35,6 +36,13 @@ class Sample:
     """When the first one was, in nanoseconds of ``perf_counter``."""
     due: int
     """When the next one is."""
+    plain: Any = None
+    """What stands for the runs since of which nothing but their time is wanted."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the run that begins is to be the next one."""
+        return time.perf_counter_ns() >= self.due
 
 
 class Samples:
@@ -46,7 +54,7 @@ class Samples:
     def is_due(self, shapes: Hashable) -> bool:
         """Whether the run that begins is to be one."""
         last = self._last.get(shapes)
-        return last is None or time.perf_counter_ns() >= last.due
+        return last is None or last.is_due
 
     def last(self, shapes: Hashable) -> Sample | None:
         """What the last one told; None where there is none."""

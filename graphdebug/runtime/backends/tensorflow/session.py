@@ -64,7 +64,10 @@ class Sessions:
         """The run that begins, and the arguments to run with so that it is recorded."""
         if not (self.backend.records_nodes or self.backend.asked):
             return self._untold, (session, options, feeds, fetches, targets, metadata)
-        run = self._run(session, *self._signature(session, feeds, fetches, targets))
+        signature, shapes = self._signature(session, feeds, fetches, targets)
+        run = self._plain(signature, shapes)
+        if run is None:
+            run = self._run(session, signature, shapes)
         if run.counts:
             name = self._api.TF_OperationName
             run.fed = {name(key.oper): finite.finite(value) for key, value in feeds.items()}
@@ -149,6 +152,15 @@ class Sessions:
             run.built = static.nodes(session.graph, lines, ran, device)
         return run
 
+    def _plain(self, signature: Signature, shapes: Shapes) -> Run | None:
+        """The run that stands for each of which nothing but its time is wanted; None where more is."""
+        backend, sample = self.backend, signature.samples.last(shapes)
+        if sample is None or sample.plain is None or backend.records_values or sample.is_due:
+            return None
+        if backend.asked and signature.unasked != backend.questions:
+            return None
+        return None if backend.graph_watch.wanted(signature) else sample.plain
+
     def _run(self, session: Any, signature: Signature, shapes: Shapes) -> Run:
         run = Run(session.graph, signature, shapes, ("session", signature.number, shapes))
         asked = self.backend.asked
@@ -169,6 +181,9 @@ class Sessions:
         held = self.live.asked and run.selection.asked
         run.counts = not (run.slots or held) and self.backend.graph_watch.wanted(signature)
         run.traced = bool(run.sampled or run.selection.asked or run.slots or run.counts)
+        sample = signature.samples.last(shapes)
+        if sample is not None and not run.traced:
+            sample.plain = run
         return run
 
     def _ask(self, run: Run, session: Any, options: Any) -> None:
@@ -205,8 +220,6 @@ class Sessions:
 
     def collect(self, run: Run, metadata: Any, failed: bool) -> None:
         """Read what TensorFlow recorded into a buffer, and leave nothing behind."""
-        if run.options is None:
-            return
         api = self._api
         try:
             told = None if failed else api.TF_GetBuffer(metadata)
@@ -254,7 +267,10 @@ class Sessions:
         """Report the step of a run that is over, and stop where a breakpoint asks for it."""
         self.backend.graph_watch.ran(call, run)
         if run.record is None:
-            self.backend.stop(call, self._step(call, run, duration, _NO_HITS), _NO_HITS)
+            if not self.backend.again(run.told, call, duration):
+                index = self._step(call, run, duration, _NO_HITS)
+                run.told.note(self.backend.configured, call, index)
+                self.backend.stop(call, index, _NO_HITS)
             return
         kept = False
         try:

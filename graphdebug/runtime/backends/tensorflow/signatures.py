@@ -14,6 +14,7 @@ from graphdebug.protocol.model import VALUE_LIMIT
 from graphdebug.protocol.runtime import Breakpoint
 from graphdebug.runtime.backends.tensorflow import budget, named, partitions
 from graphdebug.runtime.backends.tensorflow.assignments import Names, variables
+from graphdebug.runtime.backends.tensorflow.callees import python
 from graphdebug.runtime.backends.tensorflow.named import Matches
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.reachable import Reachable, Wanted, reachable
@@ -86,12 +87,15 @@ class Signature:
         self._ran: dict[Shapes, budget.Ran] = {}
         self._large: set[Slot] = set()
         self._selection: tuple[Any, Selection] = (None, Selection())
+        self.unasked: tuple[int, int] | None = None
+        """The breakpoints when they were found not to ask about it."""
         self.told: Executable | None = None
         """What TensorFlow told beside a run that it executed."""
         self._executable: Executable | None = None
         self._problem: str | None = None
         self._watches: dict[tuple[frozenset[Slot], str], list[Watch]] = {}
         self._reachable: Reachable | None = None
+        self._calls_python: bool | None = None
 
     def selection(
         self, session: Any, lines: GraphLines, runtime: Runtime, dumps: Dumps
@@ -100,8 +104,18 @@ class Signature:
         version = runtime.breakpoints.version, runtime.node_breakpoints.version
         with self.lock:
             if self._selection[0] != version:
-                self._selection = version, self._select(session, lines, runtime, dumps)
+                found = self._select(session, lines, runtime, dumps)
+                self._selection = version, found
+                self.unasked = None if found.asked else version
             return self._selection[1]
+
+    def calls_python(self, graph: Any) -> bool:
+        """Whether Python of the user's may run while it does."""
+        if self._calls_python is None:
+            names = self._reached(graph).operations
+            operations = [graph.get_operation_by_name(name) for name in names]
+            self._calls_python = python(graph, operations)
+        return self._calls_python
 
     def executable(self, session: Any, dumps: Dumps) -> Executable:
         """What TensorFlow executes for it; empty where it doesn't tell."""
@@ -256,13 +270,16 @@ class Signature:
             slots = (slot for slot, _ in watchable(graph, origin, executable))
             found.slots.update(slot for slot in slots if slot[0] == node)
 
-    def _reaches(self, graph: Any, origin: Origin) -> bool:
+    def _reached(self, graph: Any) -> Reachable:
         if self._reachable is None:
             self._reachable = reachable(graph, self.wanted)
-        function, name = origin
+        return self._reachable
+
+    def _reaches(self, graph: Any, origin: Origin) -> bool:
+        reached, (function, name) = self._reached(graph), origin
         if function:
-            return function in self._reachable.functions
-        return name in self._reachable.operations or name in self._reachable.fed
+            return function in reached.functions
+        return name in reached.operations or name in reached.fed
 
 
 def watchable(
