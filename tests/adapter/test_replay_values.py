@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from support.dap import Session, Start
+from support.live import bare
 from support.markers import line, program
 from support.replay import move, to_boundary
 
 pytestmark = pytest.mark.frameworks
 
 STATE = program("replay_session.py")
+FED = program("tf_fed.py")
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +209,29 @@ def test_what_was_too_large_is_said(at: Any) -> None:
         "float32 (300, 100) /device:CPU:0: no value, since its 120,000 bytes are too many, unless a "
         "breakpoint is on its line"
     )
+
+
+def test_what_is_fed_and_fetched_is_there_as_it_was(start: Start, graphdebug_adapter: str) -> None:
+    session = start(graphdebug_adapter, timeout=120)
+    session.launch(program=FED, breakpoints={FED: [line(FED, "more")]})
+    for turn in range(3):
+        to_boundary(session)
+        frame = session.frame()
+        for name in ("fed", "named"):  # the program's own arrays may change meanwhile
+            session.evaluate(f"{name}.fill({name}[0])", "repl", frameId=frame["id"])
+        fed = [1.0 + turn, 2.0 + turn, 3.0 + turn]
+        shown: dict[str, Any] = {}
+        move(session, "stepBack")
+        while session.frame()["name"] != "main":
+            value = session.evaluate("value.tolist()", "repl")["result"]
+            shown[session.frame()["name"].partition(" ")[0]] = value
+            if move(session, "stepBack")["description"] != "Graph replay":
+                break
+        assert shown["x"] == str(fed) and shown["scale"] == "3.0"
+        assert shown["doubled"] == str([3 * item for item in fed])
+        assert shown["more"] == str([4 * item for item in fed])
+        assert shown["total"] == str(sum(4 * item for item in fed))
+        assert shown["joined"] == str([b"aa", b"bb"])
+        session.cont()
+    assert session.wait_for_exit() == 0
+    assert session.output() == bare(FED)

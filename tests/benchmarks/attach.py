@@ -1,12 +1,13 @@
 """What being attachable costs, and being attached to, on the workloads W1 to W4.
 
-``python tests/benchmarks/attach.py [--starts N] [--rounds N] [--output DIRECTORY]`` writes ``attach.md``
-and ``attach.json``. All contenders are processes that stand ready beside each other; in each round every
-one runs a block of steps, in an order of that round's own. Its CPU time, of all threads of the program, is
-held against the mean of the two bare programs in the same round. A process keeps the place in memory that
-it happens to get, which makes as much of a difference as what is measured here: all are started several
-times. Given are the median over the starts of the medians of their rounds, with the least and the most.
-The losses are the same to the bit.
+``python tests/benchmarks/attach.py [--starts N] [--rounds N] [--workload W4] [--output DIRECTORY]``
+writes ``attach.md`` and ``attach.json``. All contenders are processes that stand ready beside each other;
+in each round every one runs a block of steps, in an order of that round's own. Its CPU time, of all
+threads of the program, is held against the mean of the two bare programs in the same round. A process
+keeps the place in memory that it happens to get, which makes as much of a difference as what is measured
+here, and so does whether it was among the first to start: all are started several times, each time in
+another order. Given are the median over the starts of the medians of their rounds, with the least and the
+most. The losses are the same to the bit.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ class Running:
             self._job.end()
 
 
-def measure(workload: str, rounds: int) -> Blocks:
-    """One start of all, after two rounds that aren't counted."""
+def measure(workload: str, rounds: int, turn: int) -> Blocks:
+    """One start of all, in an order of its own, after two rounds that aren't counted."""
     seconds: Blocks = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory() as directory:
 
@@ -101,7 +102,8 @@ def measure(workload: str, rounds: int) -> Blocks:
             return Running(name, workload, place)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            started = dict(zip(NAMES, pool.map(start, NAMES), strict=True))
+            order = turns.in_turn(NAMES, turn)
+            started = dict(zip(order, pool.map(start, order), strict=True))
         for number in range(rounds + 2):
             losses = set()
             for name in turns.in_turn(NAMES, number):
@@ -146,17 +148,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--workload", choices=STEPS, action="append", help="instead of all")
     parser.add_argument("--output", type=Path, default=TESTS / "benchmarks" / "results")
     arguments = parser.parse_args()
     before = os.getloadavg()[0]
     results = {}
-    for workload in STEPS:
-        results[workload] = [measure(workload, arguments.rounds) for _ in range(arguments.starts)]
+    for workload in arguments.workload or STEPS:
+        starts = range(arguments.starts)
+        results[workload] = [measure(workload, arguments.rounds, turn) for turn in starts]
         print(table({workload: results[workload]}), flush=True)
     load = before, os.getloadavg()[0]
     text = table(results) + (
         f"\n{arguments.starts} starts, {arguments.rounds} rounds of "
-        f"{', '.join(map(str, STEPS.values()))} steps each; one thread, "
+        f"{', '.join(str(STEPS[name]) for name in results)} steps each; one thread, "
         f"{os.cpu_count()} cores, load {load[0]:.1f} before and {load[1]:.1f} after.\n"
     )
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,21 @@ class Candidate:
     """Whether it runs in a loop."""
 
 
+SMALL_RUN = 200
+"""Executions of a run"""
+
+SMALL_BYTES = 1 << 20
+"""and what those of the breakpoints' lines take, whose files may lie there for a while."""
+
+
+def is_small(executions: int, asked: Iterable[Execution]) -> bool:
+    """Whether a run that made so many of them is one."""
+    if executions > SMALL_RUN:
+        return False
+    outputs = (output.bytes for item in asked for output in item.outputs.values())
+    return sum(outputs) <= SMALL_BYTES
+
+
 Ran = Mapping[Slot, "tuple[int, int]"]
 """What each output took at most in an earlier run, and how often its node ran."""
 

@@ -134,6 +134,7 @@ class RunHook(LoudHook, SessionHook):
             self.sessions.collect(call.ran, metadata, failed)
         if not failed:
             call.result = result
+            call.ran.take(result)
         call.spent += perf_counter_ns() - began
         if own is not None:
             duration = own.duration()

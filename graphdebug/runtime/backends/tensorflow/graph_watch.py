@@ -210,13 +210,12 @@ class GraphWatch:
 
     def _made_in(self, run: Run) -> Trouble | None:
         known = run.known
-        if known is None or not (run.numbers or run.watch):
+        if known is None or not (run.numbers or run.watch or run.given):
             return None
         if run.numbers is not None:
             held, watched = counted(run.numbers.values()), run.counted
         else:
-            assert run.watch is not None
-            values = dict(run.watch.values())
+            values = dict(run.values())
             told = {slot: known.numbers_of(slot, values) for slot in known.reshapes}
             values.update({slot: values[of] for slot, of in told.items() if of in values})
             held, watched = looked_at(values), run.slots | values.keys()

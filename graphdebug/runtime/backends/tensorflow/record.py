@@ -77,7 +77,15 @@ class Record:
     @functools.cached_property
     def order(self) -> list[tuple[Any, str, str]]:
         """The statistics of what ran, in order of its start, with names and devices."""
-        return self._timed(None)
+        timed = []
+        for device in self._statistics.dev_stats:
+            where = short_device(device.device)
+            for stats in device.node_stats:
+                name = stats.node_name
+                if not name.startswith(_INTERNAL):
+                    timed.append((stats, name, where))
+        timed.sort(key=lambda item: item[0].all_start_nanos)
+        return timed
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -128,7 +136,9 @@ class Record:
         loops = self._graph.nests if self._in_turn and only is None else {}
         iterations = Iterations(self._graph.nodes, loops)
         found = []
-        for stats, name, device in self.order if only is None else self._timed(only):
+        for stats, name, device in self.order:
+            if only is not None and name not in only:
+                continue
             fixed = self._fixed(stats)
             turn = counts.get((name, fixed.inner), 0)
             counts[name, fixed.inner] = turn + 1
@@ -139,17 +149,6 @@ class Record:
                     execution.iterations = iterations.of(name)
                 latest[name] = execution
         return found
-
-    def _timed(self, only: Collection[str] | None) -> list[tuple[Any, str, str]]:
-        timed = []
-        for device in self._statistics.dev_stats:
-            where = short_device(device.device)
-            for stats in device.node_stats:
-                name = stats.node_name
-                if not name.startswith(_INTERNAL) if only is None else name in only:
-                    timed.append((stats, name, where))
-        timed.sort(key=lambda item: item[0].all_start_nanos)
-        return timed
 
     def _fixed(self, stats: Any) -> _Fixed:
         graph, name = self._graph, stats.node_name

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from graphdebug.protocol.model import Node
 from graphdebug.runtime.backends.tensorflow.guard import Guard
@@ -13,7 +15,7 @@ from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.record import Execution, Record
 from graphdebug.runtime.backends.tensorflow.repeats import Told
 from graphdebug.runtime.backends.tensorflow.signatures import Line, Selection, Shapes, Signature
-from graphdebug.runtime.backends.tensorflow.watches import Slot, Watch
+from graphdebug.runtime.backends.tensorflow.watches import Given, Slot, Value, Watch
 
 _UNASKED = Selection()
 
@@ -43,6 +45,10 @@ class Run:
     """What it watches."""
     fed: Mapping[str, bool] = field(default_factory=dict)
     """Whether what was fed is finite, by operation; known where it is watched."""
+    fetched: Mapping[Slot, int] = field(default_factory=dict)
+    """Outputs that aren't watched since they are fetched, and where they stand in the results."""
+    given: dict[Slot, Any] = field(default_factory=dict)
+    """Copies of what was fed and fetched, of outputs that needn't be watched therefore."""
     guard: Guard | None = None
     """What bounds the record meanwhile."""
     live_lines: frozenset[Line] = frozenset()
@@ -71,6 +77,20 @@ class Run:
     """The executions of the nodes that breakpoints ask about."""
     found: list[Execution] = field(default_factory=list)
     """All executions, where they were looked at."""
+
+    def take(self, results: Sequence[Any]) -> None:
+        """It is over, and this was fetched."""
+        for slot, position in self.fetched.items():
+            self.given[slot] = np.array(results[position])
+
+    def values(self) -> Mapping[Slot, Sequence[Value]]:
+        """What was recorded of it."""
+        found = {} if self.watch is None else self.watch.values()
+        if self.given and self.record is not None:
+            began = {name: stats.all_start_nanos // 1000 for stats, name, _ in self.record.order}
+            for (node, slot), array in self.given.items():
+                found[node, slot] = [Given(array, began.get(node, 0))]
+        return found
 
     def withhold(self, metadata: Any) -> None:
         """Take out of the user's metadata what we asked for."""

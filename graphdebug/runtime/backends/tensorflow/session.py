@@ -6,7 +6,10 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphdebug.runtime.backends.tensorflow import boundary, finite, numbers, record, static
+from graphdebug.runtime.backends.tensorflow.budget import is_small
 from graphdebug.runtime.backends.tensorflow.calls import Call
 from graphdebug.runtime.backends.tensorflow.descriptions import Descriptions
 from graphdebug.runtime.backends.tensorflow.guard import Guard
@@ -20,11 +23,8 @@ from graphdebug.runtime.backends.tensorflow.named import Named
 from graphdebug.runtime.backends.tensorflow.partitions import executable
 from graphdebug.runtime.backends.tensorflow.reachable import Wanted
 from graphdebug.runtime.backends.tensorflow.runs import Run, Twin
-from graphdebug.runtime.backends.tensorflow.signatures import (
-    Shapes,
-    Signature,
-    Signatures,
-)
+from graphdebug.runtime.backends.tensorflow.session_signatures import Called, Signatures
+from graphdebug.runtime.backends.tensorflow.signatures import Shapes, Signature
 from graphdebug.runtime.backends.tensorflow.walks import Walk, reasons, remarks
 from graphdebug.runtime.backends.tensorflow.watches import NUMBERS, Dumps
 from graphdebug.runtime.untraced import untraced
@@ -64,10 +64,12 @@ class Sessions:
         """The run that begins, and the arguments to run with so that it is recorded."""
         if not (self.backend.records_nodes or self.backend.asked):
             return self._untold, (session, options, feeds, fetches, targets, metadata)
-        signature, shapes = self._signature(session, feeds, fetches, targets)
+        called, shapes = self._called(session, feeds, fetches, targets)
+        signature = called.signature
         run = self._plain(signature, shapes)
         if run is None:
             run = self._run(session, signature, shapes)
+            self._take(run, feeds, called.feeds)
         if run.counts:
             name = self._api.TF_OperationName
             run.fed = {name(key.oper): finite.finite(value) for key, value in feeds.items()}
@@ -112,6 +114,8 @@ class Sessions:
         twin = self._twin(made, run)
         run.watch, run.unasked, run.known = twin.watch, twin.unasked, twin.known
         run.twin = made, twin
+        if twin.watch is not None:
+            twin.watch.begin()
         return run, twin.made, self._protos.RunMetadata()
 
     def _twin(self, made: Any, run: Run) -> Twin:
@@ -127,19 +131,27 @@ class Sessions:
         twin = made._session._make_callable_from_options(asked)
         return Twin(twin, run.slots, run.watch, run.unasked, run.known)
 
-    def _signature(
+    def _take(self, run: Run, feeds: Any, called: Sequence[Any]) -> None:
+        """Watch none of the outputs of a run that stops that are fed or fetched."""
+        if run.selection.stops and run.slots and not self.live.asked:
+            run.slots, fed, run.fetched = run.signature.outside(run.slots)
+            for slot, position in fed.items():
+                run.given[slot] = np.array(feeds[called[position]])
+
+    def _called(
         self, session: Any, feeds: Any, fetches: Any, targets: Any
-    ) -> tuple[Signature, Shapes]:
+    ) -> tuple[Called, Shapes]:
         known, name = self.signatures.of(session), self._api.TF_OperationName
         called = known.called(session.graph.version, feeds, fetches, targets, name)
         shapes = []  # not by a generator, which a debugger would look into
         for key in called.feeds:
             shapes.append(_shape(feeds[key]))
-        return called.signature, tuple(shapes)
+        return called, tuple(shapes)
 
     def part(self, session: Any, handle: Any, feeds: Any, fetches: Any) -> Run:
         """The part of a partial run that begins. Its nodes are those that no part ran before."""
-        signature, shapes = self._signature(session, feeds, fetches, ())
+        called, shapes = self._called(session, feeds, fetches, ())
+        signature = called.signature
         parts = self.signatures.of(session).parts(handle)
         if self.backend.asked:
             self.live.unseen(session.graph, signature.wanted, PARTIAL)
@@ -243,7 +255,7 @@ class Sessions:
             told.step_stats,
             known,
             lambda origin: lines.source(run.graph, origin),
-            dict if run.watch is None else run.watch.values,
+            run.values,
             in_turn=run.watch is not None or run.live is not None,
         )
 
@@ -253,7 +265,7 @@ class Sessions:
         watch, run.watch = run.watch, None
         counting, run.numbers = run.numbers, None
         if watch is not None:
-            watch.clear()
+            watch.clear(run.record is not None and is_small(len(run.record.order), run.asked))
         if counting is not None:
             counting.clear()
             run.signature.release(run.counted, counting, NUMBERS)

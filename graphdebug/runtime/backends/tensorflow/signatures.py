@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,6 +69,17 @@ class Selection:
         return bool(self.lines or self.by_name.nodes)
 
 
+class Outside(NamedTuple):
+    """Which outputs of a run are known from outside of it."""
+
+    others: frozenset[Slot]
+    """The rest of those that were asked about."""
+    fed: Mapping[Slot, int]
+    """And where they stand among the feeds."""
+    fetched: Mapping[Slot, int]
+    """And where they stand in the results."""
+
+
 class Signature:
     """One of a session's: its executable graph, its breakpoints, its watches."""
 
@@ -94,6 +103,7 @@ class Signature:
         self._executable: Executable | None = None
         self._problem: str | None = None
         self._watches: dict[tuple[frozenset[Slot], str], list[Watch]] = {}
+        self._outside: dict[frozenset[Slot], Outside] = {}
         self._reachable: Reachable | None = None
         self._calls_python: bool | None = None
 
@@ -108,6 +118,29 @@ class Signature:
                 self._selection = version, found
                 self.unasked = None if found.asked else version
             return self._selection[1]
+
+    def outside(self, slots: frozenset[Slot]) -> Outside:
+        """Of the outputs that are to be watched, what is known without that."""
+        known = self._outside.get(slots)
+        if known is None:
+            fed, fetched = self._places(self.wanted.feeds), self._places(self.wanted.fetches)
+            fed = {slot: at for slot, at in fed.items() if slot in slots}
+            fetched = {slot: at for slot, at in fetched.items() if slot in slots}
+            known = Outside(slots - fed.keys() - fetched.keys(), fed, fetched)
+            if len(self._outside) >= SIGNATURES_LIMIT:
+                self._outside.clear()
+            self._outside[slots] = known
+        return known
+
+    def _places(self, names: Sequence[str]) -> dict[Slot, int]:
+        """The nodes that have these as their output, and where each stands among them."""
+        found, known = {}, self.executed
+        for position, name in enumerate(names):
+            operation, _, slot = name.rpartition(":")
+            nodes = known.origins.get(("", operation), ())
+            if len(nodes) == 1 and known.nodes[nodes[0]].op not in ("_Retval", "_Send"):
+                found[nodes[0], int(slot)] = position
+        return found
 
     def calls_python(self, graph: Any) -> bool:
         """Whether Python of the user's may run while it does."""
@@ -318,97 +351,3 @@ def candidates(graph: Any, executable: Executable) -> Iterator[budget.Candidate]
                 else elements * (operation.outputs[slot[1]].dtype.size or 0)
             )
             yield budget.Candidate(slot, size, slot[0] in executable.nests)
-
-
-class Parts:
-    """What the parts of one partial run did so far."""
-
-    def __init__(self) -> None:
-        self._fed: set[str] = set()
-        self.ran: set[str] = set()
-
-    def take(self, graph: Any, wanted: Wanted) -> list[Any]:
-        """The operations that this part runs: those that it needs and none did before."""
-        self._fed |= set(wanted.feeds)
-        new = reachable(graph, wanted._replace(feeds=tuple(self._fed))).operations - self.ran
-        self.ran |= new
-        return [operation for operation in graph.get_operations() if operation.name in new]
-
-
-class Called(NamedTuple):
-    """One as a session is asked for it."""
-
-    signature: Signature
-    feeds: tuple[Any, ...]
-    """What is fed, in the order of the names."""
-
-
-class SessionSignatures:
-    """Those of one session."""
-
-    def __init__(self) -> None:
-        self._parts: OrderedDict[Any, Parts] = OrderedDict()
-        self._lock = threading.Lock()
-        self._known: OrderedDict[Wanted, Signature] = OrderedDict()
-        self._called: dict[tuple[Any, ...], Called] = {}
-
-    def of(self, wanted: Wanted) -> Signature:
-        """The one that was asked for so."""
-        with self._lock:
-            signature = self._known.get(wanted)
-            if signature is None:
-                signature = self._known[wanted] = Signature(wanted)
-                if len(self._known) > SIGNATURES_LIMIT:
-                    self._known.popitem(last=False)
-            self._known.move_to_end(wanted)
-            return signature
-
-    def called(
-        self,
-        version: int,
-        feeds: Collection[Any],
-        fetches: Sequence[Any],
-        targets: Sequence[Any],
-        name: Callable[[Any], str],
-    ) -> Called:
-        """The one that was asked for by TensorFlow's own objects, which a tensor has but one of each."""
-        # Each run pays for this, and a debugger for each call in it: hence no generators.
-        key = (version, *fetches, None, *targets, None, *feeds)
-        called = self._called.get(key)
-        if called is None:
-            fed = sorted((f"{name(item.oper)}:{item.index}", at) for at, item in enumerate(feeds))
-            fetched = tuple(f"{name(item.oper)}:{item.index}" for item in fetches)
-            names = tuple(text for text, _ in fed)
-            wanted = Wanted(version, fetched, tuple(map(name, targets)), names)
-            there = list(feeds)
-            called = Called(self.of(wanted), tuple(there[at] for _, at in fed))
-            if len(self._called) >= SIGNATURES_LIMIT:
-                self._called.clear()
-            self._called[key] = called
-        return called
-
-    def parts(self, handle: Any) -> Parts:
-        """Of the partial run that a handle names."""
-        with self._lock:
-            parts = self._parts.setdefault(handle, Parts())
-            if len(self._parts) > SIGNATURES_LIMIT:
-                self._parts.popitem(last=False)
-            return parts
-
-
-class Signatures:
-    """Those of every session that is alive."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sessions: weakref.WeakKeyDictionary[Any, SessionSignatures] = (
-            weakref.WeakKeyDictionary()
-        )
-
-    def of(self, session: Any) -> SessionSignatures:
-        """Those of one."""
-        with self._lock:
-            known = self._sessions.get(session)
-            if known is None:
-                known = self._sessions[session] = SessionSignatures()
-            return known

@@ -12,6 +12,7 @@ import re
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -26,6 +27,9 @@ _DUMP = re.compile(rf"(.+)_(\d+)_(?:{VALUES}|{NUMBERS})_(\d+)(-\d+)?")
 
 _MEMORY = "/dev/shm"
 _ROOM = 4 << 30
+
+RUNS_LIMIT = 8
+"""Runs whose small files may lie there: to remove those of many at once takes less for each."""
 
 Slot = tuple[str, int]
 """A node's name and the position of one of its outputs."""
@@ -87,9 +91,17 @@ class Watch:
         self._asked: Any = None
         self._left: dict[Slot, list[tuple[int, str]]] | None = None
         self._thinned: dict[Slot, int] = {}
+        self._began = 0
+        self._waiting = 0
+        """Runs before this one whose files are still there."""
+
+    def begin(self) -> None:
+        """A run is about to begin: what is there is of those before, by TensorFlow's own clock."""
+        self._began = time.time_ns() // 1000
 
     def add_to(self, options: Any) -> None:
-        """Ask for the values in a run with these RunOptions."""
+        """Ask for the values in a run with these RunOptions, which is about to begin."""
+        self.begin()
         if self._asked is None:
             self._asked = type(options)()
             debug = self._asked.debug_options
@@ -130,17 +142,26 @@ class Watch:
     def _files(self) -> dict[Slot, list[tuple[int, str]]]:
         found: dict[Slot, list[tuple[int, str]]] = {}
         for scope, path in self._written():
-            if match := _DUMP.fullmatch(os.path.basename(path)):
+            match = _DUMP.fullmatch(os.path.basename(path))
+            if match and int(match[3]) >= self._began:
                 node = f"{scope}/{match[1]}" if scope else match[1]
                 found.setdefault((node, int(match[2])), []).append((int(match[3]), path))
         for files in found.values():
             files.sort()
         return found
 
-    def clear(self) -> None:
-        """Remove the files of a run; their directories stay for the next one."""
+    def clear(self, small: bool = False) -> None:
+        """Remove the files of a run; their directories stay for the next one.
+
+        ``small``: those that nobody asked for may wait for the ones of further runs.
+        """
         self._thinned.clear()
         left, self._left = self._left, None
+        if left is None and small and self._waiting + 1 < RUNS_LIMIT:
+            self._waiting += 1
+            return
+        if self._waiting:
+            left, self._waiting = None, 0
         # TensorFlow notes each run beside the devices' directories.
         _remove(
             f"{self._directory}/{name}" for name in _names(self._directory) if not _device(name)
@@ -225,3 +246,11 @@ class Value:
                 self._array = tensor_util.MakeNdarray(tensor)
             self._read = True
         return self._array
+
+
+class Given(Value):
+    """What was fed, or what was fetched: nobody has to write it."""
+
+    def __init__(self, array: Any, time: int) -> None:
+        super().__init__("", time)
+        self._data, self._read, self._array = b"", True, array
