@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import FrameType, FunctionType, TracebackType
 from typing import Any, Literal
 
-from graphdebug.runtime.debugger import tracing
+from graphdebug.runtime.debugger import held, tracing
 
 ASK = "__graphdebug_stop__"
 """The parameter of the functions that stand for the user's lines, which they call to stop."""
@@ -37,7 +37,13 @@ def attached() -> bool:
 
 
 def suspended(ident: int | None = None) -> bool:
-    """Whether a thread is stopped; the calling one then runs an evaluation of the user's."""
+    """Whether a thread is stopped; the calling one then runs an evaluation of the user's.
+
+    pydevd says so, too, of a thread that it is going to stop since another one did; of the calling one,
+    which runs, that isn't meant.
+    """
+    if ident is None and held.told_of_all:
+        return held.stands()
     return getattr(_thread_info(ident), "pydev_state", None) == _SUSPENDED
 
 

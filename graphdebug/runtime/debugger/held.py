@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter_ns
 
+told_of_all = False
+"""Whether each stop is told, so that ``stands`` is right."""
+
 
 class _Held(threading.local):
     nanoseconds = 0
@@ -25,6 +28,11 @@ told: list[Callable[[int], None]] = []
 def clock() -> int:
     """``time.perf_counter_ns``, which stands still while the calling thread is held."""
     return perf_counter_ns() - _held.nanoseconds
+
+
+def stands() -> bool:
+    """Whether the calling thread is held, so that it runs what the user evaluates there."""
+    return _held.depth > 0
 
 
 @contextmanager

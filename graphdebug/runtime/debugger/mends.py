@@ -15,7 +15,7 @@ import threading
 from types import CodeType, FunctionType
 from typing import Any
 
-from graphdebug.runtime.debugger import ASK, breakpoints, children, standing, unfit
+from graphdebug.runtime.debugger import ASK, breakpoints, children, held, standing, unfit
 from graphdebug.runtime.debugger.held import holding
 
 _mended = False
@@ -173,6 +173,7 @@ def tell_how_long_threads_are_held(debugger: Any) -> None:
             return original(*args, **kwargs)
 
     debugger.do_wait_suspend = do_wait_suspend
+    held.told_of_all = True
 
 
 @functools.lru_cache(maxsize=256)
