@@ -94,9 +94,9 @@ class Children:
         ready = asyncio.Event()
         pump = asyncio.ensure_future(
             upstream.pump(
-                lambda came: (
+                lambda message: (
                     ready.set()
-                    if any(item is None or item.get("event") == "initialized" for item in came)
+                    if message is None or message.get("event") == "initialized"
                     else None
                 )
             )

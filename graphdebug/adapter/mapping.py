@@ -5,10 +5,10 @@ They are translated at the edge, so that debugpy and everything of ours see the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from graphdebug.transport.connections import Connection, Fault, Take
+from graphdebug.transport.connections import Connection, Fault
 from graphdebug.transport.framing import Message
 
 
@@ -23,29 +23,26 @@ class Mapped(Connection):
         self._client = client
         self._roots: list[tuple[str, str]] = []
 
-    async def receive(self, take: Take, rest: Callable[[], None] = lambda: None) -> None:
+    async def messages(self) -> AsyncIterator[Message | Fault]:
         """What comes, with the program's paths."""
-        await self._client.receive(lambda came: take([self._received(item) for item in came]), rest)
-
-    def _received(self, message: Message | Fault) -> Message | Fault:
-        if isinstance(message, Fault):
-            return message
-        if message.get("command") == "attach":
-            message = self._without_mappings(message)
-        return self._translated(message, self._to_program)
+        async for message in self._client.messages():
+            self.heard = True
+            if isinstance(message, Fault):
+                yield message
+                continue
+            if message.get("command") == "attach":
+                message = self._without_mappings(message)
+            yield self._translated(message, self._to_program)
 
     def send(self, message: Message) -> None:
         """Queue a message, with the client's paths."""
         self._client.send(self._translated(message, self._to_client))
 
-    def hold(self) -> None:
-        self._client.hold()
-
-    def release(self) -> None:
-        self._client.release()
-
     async def close(self) -> None:
         await self._client.close()
+
+    async def _read(self) -> bytes:
+        raise NotImplementedError("the client's connection is read")
 
     def _send(self, data: bytes) -> None:
         raise NotImplementedError("the client's connection is written to")

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import enum
 import inspect
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Protocol
 
 from graphdebug.adapter.debugged import Debugged
 from graphdebug.adapter.upstream import Upstream
 from graphdebug.adapter.upstreams import Upstreams
-from graphdebug.transport.connections import Connection, Fault, Taken
+from graphdebug.transport.connections import Connection, Fault
 from graphdebug.transport.framing import Message
 
 Patch = Callable[[dict[str, Any]], None]
-
-Work = Coroutine[Any, Any, None] | None
-"""What is still to be done for a message before the next one is looked at."""
 
 
 class Passed(enum.Enum):
@@ -61,27 +57,21 @@ class Session:
         self._asked: dict[int, dict[str, Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
-        self._inbox: deque[tuple[Debugged, Message | None]] = deque()
-        self._waiting: asyncio.Future[None] | None = None
-        self._found: dict[str, list[Callable[..., Any]]] = {}
-        self.upstream.arrived, self.upstream.rested = self._arrived, client.release
 
     async def run(self) -> None:
         """Until the client has gone or the session is over."""
         self.upstream.start()
         readers = [
-            asyncio.ensure_future(self.client.receive(self._from_client)),
+            asyncio.ensure_future(self._read_client()),
+            asyncio.ensure_future(self._read_upstream()),
             asyncio.ensure_future(self._over.wait()),
         ]
         try:
             await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.end()
-            waiting = [] if self._waiting is None else [self._waiting]
-            tasks: list[asyncio.Future[Any]] = [*self._tasks, *readers, *waiting]
-            for task in tasks:
+            for task in (*self._tasks, *readers):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks, *readers, return_exceptions=True)
             await self.leave()
             await self.upstream.close()
             await self.client.close()
@@ -174,8 +164,8 @@ class Session:
 
     # Reading
 
-    def _from_client(self, came: Taken) -> None:
-        for message in came:
+    async def _read_client(self) -> None:
+        async for message in self.client.messages():
             if isinstance(message, Fault):
                 self._fault(message)
             elif message.get("type") == "request" and isinstance(message.get("command"), str):
@@ -195,7 +185,7 @@ class Session:
     def _dispatch(self, request: Message) -> None:
         if not isinstance(request.get("arguments") or {}, dict):
             return self.fail(request, '"arguments" is not an object')
-        if self._handlers(f"{request['command']}_answer"):
+        if next(self._handlers(f"{request['command']}_answer"), None) is not None:
             self._asked[request.get("seq", 0)] = request.get("arguments") or {}
         for handler in self._handlers(f"{request['command']}_request"):
             try:
@@ -214,90 +204,41 @@ class Session:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.fail(request, f"malformed arguments: {error!r}")
 
-    def _arrived(self, one: Debugged, came: list[Message | None]) -> None:
-        """Handle what came from debugpy, unless what came before still has to wait for something.
+    async def _read_upstream(self) -> None:
+        while True:
+            one, message = await self.upstream.inbox.get()
+            if message is None:
+                if self.upstream.is_last(one):
+                    return self._lost()
+                await self._process_gone(one)
+            elif message.get("type") == "response":
+                one.upstream.answered(message)
+            elif message.get("type") == "request":
+                self._ask_client(message)
+            else:
+                over = message.get("event") == "terminated" and not self.upstream.is_last(one)
+                for event in self.upstream.seen(one, message):
+                    await self._take(event)
+                if over:
+                    await self._process_gone(one)
 
-        What the client is sent for it is written when nothing more is here: it wakes once.
-        """
-        if self._over.is_set():
-            return
-        self._inbox.extend((one, message) for message in came)
-        self.client.hold()
-        if self._waiting is None:
-            self._handle()
-
-    def _handle(self) -> None:
-        try:
-            while self._inbox:
-                work = self._receive(*self._inbox.popleft())
-                if work is not None:
-                    self._waiting = asyncio.ensure_future(self._wait(work))
-                    return
-        except Exception as error:
-            self._broken(error)
-
-    async def _wait(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
+    async def _take(self, event: Message) -> None:
+        handler = next(self._handlers(f"{event.get('event')}_event"), None)
+        if handler is None:
+            return self.to_client(event)
+        work = handler(event)
+        if inspect.iscoroutine(work):
             await work
-        except Exception as error:
-            return self._broken(error)
-        self._waiting = None
-        return self._handle()
-
-    def _receive(self, one: Debugged, message: Message | None) -> Work:
-        if message is None and not self.upstream.is_last(one):
-            return self._process_gone(one)
-        if message is None:
-            self._lost()
-        elif message.get("type") == "response":
-            one.upstream.answered(message)
-        elif message.get("type") == "request":
-            self._ask_client(message)
-        else:
-            return self._take_seen(one, message)
         return None
-
-    def _take_seen(self, one: Debugged, event: Message) -> Work:
-        """Take what the client is to see of an event of a process."""
-        over = event.get("event") == "terminated" and not self.upstream.is_last(one)
-        events = self.upstream.seen(one, event)
-        if len(events) == 1 and not over:
-            return self._take(events[0])
-        return self._take_all(events, one if over else None)
-
-    def _take(self, event: Message) -> Work:
-        """Give an event to its part, or to the client."""
-        handlers = self._handlers(f"{event.get('event')}_event")
-        if handlers:
-            work: Work = handlers[0](event)
-            return work
-        self.to_client(event)
-        return None
-
-    async def _take_all(self, events: list[Message], gone: Debugged | None) -> None:
-        for event in events:
-            work = self._take(event)
-            if work is not None:
-                await work
-        if gone is not None:
-            await self._process_gone(gone)
 
     async def _process_gone(self, one: Debugged) -> None:
         """A process of several has ended, and its threads with it."""
         if one.ended:
             return
         self.start(one.upstream.close())
-        await self._take_all(
-            [
-                {
-                    "type": "event",
-                    "event": "thread",
-                    "body": {"reason": "exited", "threadId": thread},
-                }
-                for thread in self.upstream.left(one)
-            ],
-            None,
-        )
+        for thread in self.upstream.left(one):
+            body = {"reason": "exited", "threadId": thread}
+            await self._take({"type": "event", "event": "thread", "body": body})
         for handler in self._handlers("process_gone"):
             handler(one)
 
@@ -305,12 +246,6 @@ class Session:
         """debugpy's adapter ended by itself."""
         self.output("debugpy's adapter has ended; the session is over", "important")
         self.event("terminated", {})
-        self.end()
-
-    def _broken(self, error: Exception) -> None:
-        """What comes from debugpy can't be handled any more."""
-        self.output(f"an error of graphdebug's own ends the session: {error!r}", "important")
-        self.end()
 
     def _ask_client(self, request: Message) -> None:
         """A reverse request, such as runInTerminal."""
@@ -327,13 +262,8 @@ class Session:
         if seq is not None:
             self.upstream.send({**response, "request_seq": seq})
 
-    def _handlers(self, name: str) -> list[Callable[..., Any]]:
-        """The methods of that name that the parts have."""
-        found = self._found.get(name)
-        if found is None:
-            methods = (getattr(part, name, None) for part in self.parts)
-            found = self._found[name] = [method for method in methods if method is not None]
-        return found
+    def _handlers(self, name: str) -> Iterator[Callable[..., Any]]:
+        return (method for part in self.parts if (method := getattr(part, name, None)))
 
 
 async def _stay() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from graphdebug.adapter.debugged import Debugged
@@ -105,7 +105,7 @@ class Stops:
 
     # From debugpy
 
-    def stopped_event(self, message: Message) -> Coroutine[Any, Any, None] | None:
+    async def stopped_event(self, message: Message) -> None:
         """Say what kind of stop it is, once the place is known."""
         body = message["body"]
         standing = _standing(body)
@@ -114,19 +114,10 @@ class Stops:
         self._left(body.get("threadId"))
         self._top = None
         if self._runtimes.here and not (self._has_all(standing) and self._is_plain(body, standing)):
-            return self._looked_up(message, standing)
-        self._pass_on(message)
-        return None
-
-    async def _looked_up(self, message: Message, standing: Standing | None) -> None:
-        try:
-            await asyncio.wait_for(self._look_up(message["body"], standing), LOOK_UP_SECONDS)
-        except (asyncio.TimeoutError, asyncio.CancelledError, KeyError):
-            pass  # the stop matters more than what we could say of it
-        self._pass_on(message)
-
-    def _pass_on(self, message: Message) -> None:
-        body = message["body"]
+            try:
+                await asyncio.wait_for(self._look_up(body, standing), LOOK_UP_SECONDS)
+            except (asyncio.TimeoutError, asyncio.CancelledError, KeyError):
+                pass  # the stop matters more than what we could say of it
         self._ranks.stopped(body.get("threadId", 0), self._top)
         self._live.stopped(body)
         self._session.to_client(message)

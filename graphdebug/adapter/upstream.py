@@ -8,25 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Mapping, Sequence
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphdebug.observation.debuggees import Tokens
-from graphdebug.transport.connections import (
-    Connection,
-    Fault,
-    PipeConnection,
-    StreamConnection,
-    Taken,
-)
+from graphdebug.transport.connections import Connection, Fault, StreamConnection
 from graphdebug.transport.framing import Message
 from graphdebug.transport.processes import running
 
 Answered = Callable[[Message], None]
-
-Take = Callable[["list[Message | None]"], None]
-"""Takes messages that came at once; None where no more come."""
 
 TOKENS_VARIABLE = "GRAPHDEBUG_DEBUGPY_TOKENS"
 """Carries ``Tokens`` to the process of ours that runs debugpy's adapter, with a space between."""
@@ -75,7 +66,12 @@ class Upstream:
         environment = dict(os.environ)
         if not leave_endpoints:
             environment.pop("DEBUGPY_ADAPTER_ENDPOINTS", None)
-        return cls(*await _run("graphdebug.adapter.buffered", options, environment))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *running("graphdebug.adapter.buffered"), *options,
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment,
+        )  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+        return cls(StreamConnection(process.stdout, process.stdin), process)
 
     @classmethod
     async def start_guarded(cls) -> Upstream:
@@ -86,7 +82,12 @@ class Upstream:
         tokens = Tokens()
         environment = {**os.environ, TOKENS_VARIABLE: f"{tokens.ours} {tokens.theirs}"}
         environment.pop("DEBUGPY_ADAPTER_ENDPOINTS", None)
-        return cls(*await _run("graphdebug.adapter.guarded", (), environment), tokens)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *running("graphdebug.adapter.guarded"),
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment,
+        )  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+        return cls(StreamConnection(process.stdout, process.stdin), process, tokens)
 
     @property
     def busy(self) -> bool:
@@ -118,41 +119,21 @@ class Upstream:
         )
         return await future
 
-    async def pump(self, take: Take, rest: Callable[[], None] = lambda: None) -> None:
-        """Hand what comes, but for answers to ``ask``, to ``take``; None at the end.
-
-        ``rest`` is called when nothing more is here for now.
-        """
-        loop = asyncio.get_running_loop()
-
-        def later(messages: list[Message | None]) -> None:
-            loop.call_soon(take, messages)
-
-        def sort(came: Taken) -> None:
-            hand_on = take
-            others: list[Message | None] = []
-            for message in came:
-                if isinstance(message, Fault):
-                    continue
-                future = self._asked.pop(message.get("request_seq", 0), None)
-                if future is None:
-                    others.append(message)
-                    continue
-                if others:
-                    hand_on(others)
-                    others = []
-                if not future.done():
-                    future.set_result(message)
-                hand_on = later  # who asked goes on first
-            if others:
-                hand_on(others)
-
-        await self._connection.receive(sort, rest)
+    async def pump(self, take: Callable[[Message | None], None]) -> None:
+        """Hand what comes, but for answers to ``ask``, to ``take``; None at the end."""
+        async for message in self._connection.messages():
+            if isinstance(message, Fault):
+                continue
+            future = self._asked.pop(message.get("request_seq", 0), None)
+            if future is None:
+                take(message)
+            elif not future.done():
+                future.set_result(message)
         self.ended = True
         for future in self._asked.values():
             if not future.done():
                 future.set_result(dict(GONE))
-        take([None])
+        take(None)
 
     def answered(self, response: Message) -> None:
         """Hand a forwarded response to who sent the request."""
@@ -176,19 +157,3 @@ class Upstream:
         except asyncio.TimeoutError:
             self.process.kill()
             await self.process.wait()
-
-
-async def _run(
-    module: str, options: Sequence[str], environment: Mapping[str, str]
-) -> tuple[Connection, Process]:
-    """Start a process of ours that runs debugpy's adapter; the connection to its stdio."""
-    (theirs, ours), (input, output) = os.pipe(), os.pipe()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *running(module), *options,
-            stdin=theirs, stdout=output, stderr=DEVNULL, env=environment,
-        )  # fmt: skip
-    finally:
-        os.close(theirs)
-        os.close(output)
-    return PipeConnection(input, ours), process

@@ -20,8 +20,8 @@ from graphdebug.observation.debuggees import Tokens
 from graphdebug.observation.runtimes import Runtime
 from graphdebug.transport.framing import Message
 
-Arrived = Callable[[Debugged, "list[Message | None]"], None]
-"""Hears what a process sent, at once; None when it has gone."""
+Arrived = tuple[Debugged, "Message | None"]
+"""A message and who sent it; None when it has gone."""
 
 Announced = Callable[[Debugged, dict[str, Any]], None]
 """Hears of a child of a process, with the configuration to attach to it."""
@@ -43,10 +43,7 @@ class Upstreams:
         """Those that take part in the session."""
         self.announced: Announced | None = None
         """Told of children; without it the client is."""
-        self.arrived: Arrived | None = None
-        """Told of what comes."""
-        self.rested: Callable[[], None] = lambda: None
-        """Called when nothing more is here for now."""
+        self.inbox: asyncio.Queue[Arrived] = asyncio.Queue()
         self._known = [self.first]
         self._launched = False
         self.leaving = False
@@ -288,12 +285,11 @@ class Upstreams:
     # What comes
 
     def start(self) -> None:
-        """Let messages of the first process come."""
+        """Let messages of the first process come into ``inbox``."""
         self._pump(self.first)
 
     def _pump(self, one: Debugged) -> None:
-        assert self.arrived is not None
-        pump = one.upstream.pump(functools.partial(self.arrived, one), self.rested)
+        pump = one.upstream.pump(lambda message: self.inbox.put_nowait((one, message)))
         self._pumps.append(asyncio.ensure_future(pump))
 
     def seen(self, one: Debugged, event: Message) -> list[Message]:

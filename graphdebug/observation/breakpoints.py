@@ -97,7 +97,6 @@ class Breakpoints:
         self._analyses: dict[str, tuple[tuple[int, int], Analysis]] = {}
         self._found: dict[tuple[str, int], tuple[BindingKind, str]] = {}
         self._backward: set[tuple[str, int]] = set()
-        self._reals: dict[str, tuple[tuple[int, int], str]] = {}
 
     def request(self, path: str, breakpoints: Sequence[dict[str, Any]]) -> tuple[Breakpoint, ...]:
         """The client sets all breakpoints of a file."""
@@ -138,7 +137,7 @@ class Breakpoints:
 
     def correct(self, event: BindingEvent) -> list[Bound]:
         """A runtime says what lines do: the breakpoints whose binding that changes."""
-        path = self._real(event.path)
+        path = os.path.realpath(event.path)
         for line in event.lines:
             known = self._found.get((path, line))
             seen_eager = known is not None and known[1].endswith(EAGER)
@@ -148,13 +147,13 @@ class Breakpoints:
 
     def run_backward(self, event: BackwardEvent) -> list[Bound]:
         """A runtime saw Nodes that lines made run backward: the breakpoints whose message changes."""
-        path = self._real(event.path)
+        path = os.path.realpath(event.path)
         self._backward.update((path, line) for line in event.lines)
         return self._rebind()
 
     def runs_backward(self, path: str, line: int) -> bool:
         """Whether autograd Nodes that a line made were seen to run backward, where it stops too."""
-        return bool(self._backward) and (self._real(path), line) in self._backward
+        return (os.path.realpath(path), line) in self._backward
 
     def placed(self, path: str, answered: Sequence[dict[str, Any]]) -> tuple[Breakpoint, ...]:
         """Those of a file, on the lines where debugpy has placed them."""
@@ -169,7 +168,7 @@ class Breakpoints:
         """A line that the source promised to a graph was run by Python with eager tensors."""
         if any(bound.reason.startswith(EAGERLY) for bound in self.at(path, line)):
             return []  # as promised
-        key = self._real(path), line
+        key = os.path.realpath(path), line
         known = self._found.get(key)
         if known is None or known[0] == "never":
             self._found[key] = "line", EAGER
@@ -182,7 +181,7 @@ class Breakpoints:
         for bound in self._all():
             if not bound.verified:
                 continue
-            place = self._real(bound.path), bound.line
+            place = os.path.realpath(bound.path), bound.line
             known = self._found.get(place, (bound.kind, bound.reason))
             now = (*known, place in self._backward)
             if now != (bound.kind, bound.reason, bound.backward):
@@ -192,7 +191,7 @@ class Breakpoints:
 
     def kind(self, path: str, line: int) -> BindingKind:
         """What a breakpoint on a line is, or would be, bound to."""
-        known = self._found.get((self._real(path), line)) if self._found else None
+        known = self._found.get((os.path.realpath(path), line))
         if known is not None:
             return known[0]
         analysis = self._analysis(path)
@@ -203,9 +202,11 @@ class Breakpoints:
 
     def at(self, path: str, line: int) -> list[Bound]:
         """The breakpoints of a line."""
-        path = self._real(path)
+        path = os.path.realpath(path)
         return [
-            bound for bound in self._all() if bound.line == line and self._real(bound.path) == path
+            bound
+            for bound in self._all()
+            if bound.line == line and os.path.realpath(bound.path) == path
         ]
 
     def for_runtime(self) -> dict[str, tuple[Breakpoint, ...]]:
@@ -228,7 +229,7 @@ class Breakpoints:
             bound.kind = "never"
             bound.reason = item.get("message") or "debugpy could not place it"
             return bound
-        known = self._found.get((self._real(path), line))
+        known = self._found.get((os.path.realpath(path), line))
         bound.backward = self.runs_backward(path, line)
         analysis = self._analysis(path)
         if known is not None:
@@ -250,31 +251,19 @@ class Breakpoints:
 
     def _analysis(self, path: str) -> Analysis | None:
         """What the source says; None for one that can't be read."""
+        from graphdebug.analysis import analyse  # loaded beside the program's start, not before
+
         try:
             stat = os.stat(path)
             key = (stat.st_mtime_ns, stat.st_size)
             known = self._analyses.get(path)
             if known is None or known[0] != key:
-                from graphdebug.analysis import analyse  # loaded beside the program's start
-
                 with tokenize.open(path) as file:
                     known = key, analyse(file.read(), path)
                 self._analyses[path] = known
             return known[1]
         except (OSError, SyntaxError, ValueError):
             return None
-
-    def _real(self, path: str) -> str:
-        """``realpath``, which looks at each directory above, and is asked for at each stop."""
-        try:
-            stat = os.stat(path)
-        except (OSError, ValueError):
-            return os.path.realpath(path)
-        key = (stat.st_dev, stat.st_ino)
-        known = self._reals.get(path)
-        if known is None or known[0] != key:
-            known = self._reals[path] = key, os.path.realpath(path)
-        return known[1]
 
     def _all(self) -> Iterable[Bound]:
         for file in self._files.values():

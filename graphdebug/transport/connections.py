@@ -12,7 +12,7 @@ import stat
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal, Protocol
 
 from graphdebug.transport.framing import (
@@ -25,9 +25,6 @@ from graphdebug.transport.framing import (
 )
 
 CHUNK = 65536
-
-READS = 4
-"""Chunks that are read before anything else has its turn."""
 
 
 class Log(Protocol):
@@ -48,12 +45,6 @@ class Fault(Exception):
         self.fatal = fatal
 
 
-Taken = list["Message | Fault"]
-"""What came at once."""
-
-Take = Callable[[Taken], None]
-
-
 class Connection(ABC):
     """Messages both ways. All methods are called on the loop.
 
@@ -65,59 +56,52 @@ class Connection(ABC):
         self.heard = False
         self.log: Log | None = None
         self._parser = Parser()
-        self._lost = False
 
-    @abstractmethod
-    async def receive(self, take: Take, rest: Callable[[], None] = lambda: None) -> None:
-        """Call ``take`` with what comes, in order, until the other side closes or sends what isn't DAP.
-
-        What it raises ends this, too. ``rest`` is called when nothing more is here for now.
-        """
-
-    def _complete(self) -> Iterator[Message | Fault]:
-        """The messages that are here."""
-        while not self._lost:
-            try:
-                message = self._parser.next()
-            except (BodyError, OversizeError) as error:
-                yield self._fault(str(error), fatal=False)
-                continue
-            except FramingError as error:
-                yield self._fault(str(error), fatal=True)
-                return
-            if message is None:
-                return
-            self.heard = True
+    async def messages(self) -> AsyncIterator[Message | Fault]:
+        """What comes, in order, until the other side closes or sends what isn't DAP."""
+        async for message in self._messages():
             if self.log is not None:
-                self.log.message("client", message)
+                if isinstance(message, Fault):
+                    self.log.fault(str(message))
+                else:
+                    self.log.message("client", message)
             yield message
 
-    def _partial(self) -> Iterator[Fault]:
-        """What is said where the other side has closed."""
-        if self._parser.partial and not self._lost:
-            yield self._fault("the stream ended in the middle of a message", fatal=True)
-
-    def _fault(self, text: str, fatal: bool) -> Fault:
-        self._lost = fatal
-        if self.log is not None:
-            self.log.fault(text)
-        return Fault(text, fatal)
+    async def _messages(self) -> AsyncIterator[Message | Fault]:
+        more = True
+        while more:
+            while True:
+                try:
+                    message = self._parser.next()
+                except (BodyError, OversizeError) as error:
+                    yield Fault(str(error), fatal=False)
+                    continue
+                except FramingError as error:
+                    yield Fault(str(error), fatal=True)
+                    return
+                if message is None:
+                    break
+                self.heard = True
+                yield message
+            data = await self._read()
+            self._parser.feed(data)
+            more = bool(data)
+        if self._parser.partial:
+            yield Fault("the stream ended in the middle of a message", fatal=True)
 
     def limit(self, body: int) -> None:
         """Take no message whose body is longer than so many bytes."""
         self._parser.limit = body
+
+    @abstractmethod
+    async def _read(self) -> bytes:
+        """Some bytes; none at the end."""
 
     def send(self, message: Message) -> None:
         """Queue a message; nothing happens after the other side has gone."""
         if self.log is not None:
             self.log.message("adapter", message)
         self._send(encode(message))
-
-    def hold(self) -> None:
-        """What is sent from now on may wait until ``release``, to be written in one piece."""
-
-    def release(self) -> None:
-        """Write it."""
 
     @abstractmethod
     def _send(self, data: bytes) -> None:
@@ -129,7 +113,7 @@ class Connection(ABC):
 
 
 class StreamConnection(Connection):
-    """Over asyncio's streams: a socket."""
+    """Over asyncio's streams: a socket, or a child's stdio."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super().__init__()
@@ -138,24 +122,6 @@ class StreamConnection(Connection):
         sock = writer.get_extra_info("socket")
         if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    async def messages(self) -> AsyncIterator[Message | Fault]:
-        """What comes, one by one; see ``receive``."""
-        more = True
-        while more and not self._lost:
-            for message in self._complete():
-                yield message
-            if not self._lost:
-                data = await self._read()
-                self._parser.feed(data)
-                more = bool(data)
-        for fault in self._partial():
-            yield fault
-
-    async def receive(self, take: Take, rest: Callable[[], None] = lambda: None) -> None:
-        async for message in self.messages():
-            take([message])
-            rest()
 
     async def _read(self) -> bytes:
         try:
@@ -175,147 +141,93 @@ class StreamConnection(Connection):
             pass  # the other side was first
 
 
-class PipeConnection(Connection):
-    """Over two pipes, which are this connection's own from now on.
+class StdioConnection(Connection):
+    """This process's stdin and stdout.
 
-    What can be read is handled where the loop tells of it, and what can be written is written there and
-    then: a task or a thread between would cost each message as much as all that is done with it. Where
-    the loop can't wait for a pipe a daemon thread reads it, and another one writes what would have to
-    wait for the other side.
+    Where stdin can be awaited the loop reads it, and what stdout takes at once is written there and
+    then: a thread between would cost each message as much as all that is done with it. Else, and for
+    what a client that doesn't read would hold up the loop with, there are two daemon threads. What
+    anything else here prints goes to stderr, not between the messages.
     """
 
     FLUSH_SECONDS = 2.0
 
-    def __init__(self, input: int, output: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.get_running_loop()
-        self._input = input
-        self._output = output
-        self._outgoing: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
+        self._incoming: asyncio.Queue[bytes] = asyncio.Queue()
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._queued = self._written = 0
-        self._held: list[bytes] | None = None
-        self._writer: threading.Thread | None = None
-        self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._take: Take = lambda came: None
-        self._rest: Callable[[], None] = lambda: None
-        self._readable = _ready(input, "POLLIN")
-        self._writable = _ready(output, "POLLOUT")
-
-    async def receive(self, take: Take, rest: Callable[[], None] = lambda: None) -> None:
-        self._take, self._rest = take, rest
-        try:
-            self._loop.add_reader(self._input, self._read_some)
-        except (NotImplementedError, OSError):
-            threading.Thread(target=self._read_all, daemon=True).start()
-            await self._ended
-            return
-        try:
-            await self._ended
-        finally:
-            self._loop.remove_reader(self._input)
-            os.close(self._input)
-
-    def _read_some(self) -> None:
-        """What is here, and what comes meanwhile; others have to have their turn, too."""
-        for _ in range(READS):
-            self._arrived(self._read())
-            if self._ended.done() or not self._readable():
-                break
-        self._rest()
-
-    def _arrived(self, data: bytes) -> None:
-        if self._ended.done():
-            return
-        try:
-            self._parser.feed(data)
-            came = [*self._complete(), *([] if data else self._partial())]
-            if came:
-                self._take(came)
-        except Exception as error:
-            self._ended.set_exception(error)
-        else:
-            if self._lost or not data:
-                self._ended.set_result(None)
-
-    def _read(self) -> bytes:
-        try:
-            return os.read(self._input, CHUNK)
-        except OSError:
-            return b""
-
-    def _read_all(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has closed: the session is over
-            more = True
-            while more:
-                data = self._read()
-                self._loop.call_soon_threadsafe(self._arrived, data)
-                self._loop.call_soon_threadsafe(self._rest)
-                more = bool(data)
-
-    def hold(self) -> None:
-        if self._held is None:
-            self._held = []
-
-    def release(self) -> None:
-        held, self._held = self._held, None
-        if held:
-            self._send(b"".join(held))
-
-    def _send(self, data: bytes) -> None:
-        if self._held is not None:
-            self._held.append(data)
-            return
-        rest = memoryview(data)
-        if self._queued == self._written:
-            with contextlib.suppress(OSError):  # then the thread finds out why
-                while rest and self._writable():  # then there is room for as much
-                    rest = rest[os.write(self._output, rest[: select.PIPE_BUF]) :]
-        if rest:
-            self._queued += 1
-            self._outgoing.put(rest)
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._write_all, daemon=True)
-                self._writer.start()
-
-    def _write_all(self) -> None:
-        try:
-            while (rest := self._outgoing.get()) is not None:
-                while rest:
-                    rest = rest[os.write(self._output, rest) :]
-                self._written += 1
-        except OSError:
-            pass  # the other side has gone; what is read from it tells the loop
-
-    async def close(self) -> None:
-        self.release()
-        if self._writer is not None:
-            self._outgoing.put(None)
-            await asyncio.to_thread(self._writer.join, self.FLUSH_SECONDS)
-            if self._writer.is_alive():
-                return
-        with contextlib.suppress(OSError):  # it was closed before
-            os.close(self._output)
-
-
-class StdioConnection(PipeConnection):
-    """This process's stdin and stdout. What anything else here prints goes to stderr, not between."""
-
-    def __init__(self) -> None:
-        super().__init__(os.dup(0), os.dup(1))
+        self._input = os.dup(0)
+        self._output = os.dup(1)
         devnull = os.open(os.devnull, os.O_RDONLY)
         os.dup2(devnull, 0)
         os.close(devnull)
         os.dup2(2, 1)
+        self._writer = threading.Thread(target=self._write_all, name="stdout", daemon=True)
+        self._writer.start()
+        self._takes = _writable(self._output)
+        try:
+            self._loop.add_reader(self._input, self._read_some)
+        except (NotImplementedError, OSError):
+            threading.Thread(target=self._read_all, name="stdin", daemon=True).start()
+
+    def _read_some(self) -> None:
+        try:
+            data = os.read(self._input, CHUNK)
+        except OSError:
+            data = b""
+        self._incoming.put_nowait(data)
+        if not data:
+            self._loop.remove_reader(self._input)
+
+    def _read_all(self) -> None:
+        try:
+            while data := os.read(self._input, CHUNK):
+                self._loop.call_soon_threadsafe(self._incoming.put_nowait, data)
+            self._loop.call_soon_threadsafe(self._incoming.put_nowait, b"")
+        except (OSError, RuntimeError):
+            pass  # the loop has closed: the session is over
+
+    def _write_all(self) -> None:
+        try:
+            while (data := self._outgoing.get()) is not None:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(self._output, view) :]
+                self._written += 1
+        except OSError:
+            pass  # the client has gone; its stdin tells the loop
+
+    async def _read(self) -> bytes:
+        return await self._incoming.get()
+
+    def _send(self, data: bytes) -> None:
+        if self._queued == self._written and self._takes(len(data)):
+            with contextlib.suppress(OSError):  # then the thread finds out why
+                data = data[os.write(self._output, data) :]
+        if data:
+            self._queued += 1
+            self._outgoing.put(data)
+
+    async def close(self) -> None:
+        with contextlib.suppress(NotImplementedError):
+            self._loop.remove_reader(self._input)
+        self._outgoing.put(None)
+        await asyncio.to_thread(self._writer.join, self.FLUSH_SECONDS)
+        if not self._writer.is_alive():
+            os.close(self._output)
 
 
-def _ready(file: int, what: Literal["POLLIN", "POLLOUT"]) -> Callable[[], bool]:
-    """What tells whether a pipe or a socket can be read from or written to now without waiting."""
-    kind = os.fstat(file).st_mode
+def _writable(output: int) -> Callable[[int], bool]:
+    """What tells whether so many bytes can be written now without waiting."""
+    kind = os.fstat(output).st_mode
     if not hasattr(select, "poll") or not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
-        return lambda: False
+        return lambda size: False
     poll = select.poll()
-    poll.register(file, getattr(select, what))
-    return lambda: bool(poll.poll(0))
+    poll.register(output, select.POLLOUT)
+    # What a pipe has room for where it has room, and a socket more than that.
+    return lambda size: size <= select.PIPE_BUF and bool(poll.poll(0))
 
 
 def complain(text: str) -> None:

@@ -9,7 +9,6 @@ https://microsoft.github.io/debug-adapter-protocol/overview#base-protocol
 from __future__ import annotations
 
 import json
-import re
 import string
 from typing import Any
 
@@ -87,11 +86,6 @@ class Parser:
         return _decode(body)
 
     def _read_header(self) -> bool:
-        usual = _USUAL_HEADER.match(self._buffer)
-        if usual is not None:
-            self._length = int(usual[1])
-            del self._buffer[: usual.end()]
-            return True
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > HEADER_LIMIT:
@@ -112,9 +106,6 @@ class Parser:
         self._skip = length - here
         raise OversizeError(f"a message of {length} bytes, over the limit of {self.limit}")
 
-
-_USUAL_HEADER = re.compile(rb"Content-Length: ([0-9]{1,12})\r\n\r\n")
-"""The header that almost everybody sends."""
 
 _HEADER_NAME = string.ascii_letters.encode() + b"-"
 
@@ -138,13 +129,9 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
-"""Kept, since ``json.loads`` would make one for each message, which takes as long as to decode it."""
-
-
 def _decode(body: bytes) -> Message:
     try:
-        message = _DECODER.decode(body.decode("utf-8", "surrogatepass"))
+        message = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BodyError(f"not JSON: {error}") from None
     if not isinstance(message, dict):
