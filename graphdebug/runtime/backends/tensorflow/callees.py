@@ -1,6 +1,6 @@
 """What is known of each compiled function that was called, so that a call of it as one before costs little.
 
-Imported by ``function_hooks`` and ``functions``; ``python`` by ``signatures``, too.
+Imported by ``function_hooks`` and ``functions``; ``reaches_python`` by ``signatures``, too.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Callee:
     def calls_python(self, graph: Any) -> bool:
         """Whether Python of the user's may run while it does."""
         if self._calls_python is None:
-            self._calls_python = python(graph, graph.get_operations())
+            self._calls_python = reaches_python(graph, graph.get_operations())
         return self._calls_python
 
 
@@ -67,7 +67,7 @@ class Callees:
         return known
 
 
-def python(graph: Any, operations: Iterable[Any]) -> bool:
+def reaches_python(graph: Any, operations: Iterable[Any]) -> bool:
     """Whether operations of a graph call Python, themselves or in functions that they call."""
     return any(part in kind for kind in set(_kinds(graph, operations, set())) for part in _PYTHON)
 

@@ -50,6 +50,8 @@ class Call:
     """The compiled function that runs."""
     plain: bool = False
     """Whether nothing is wanted of it but its step."""
+    silent: bool = False
+    """Whether no Python of the user's can run while its graph does."""
     result: Any = None
     """What the last function that ran returned, or what was fetched."""
     given: Sequence[Any] = ()

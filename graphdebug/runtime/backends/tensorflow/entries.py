@@ -102,8 +102,7 @@ class RunHook(LoudHook, SessionHook):
 
     def is_loud(self) -> bool:
         call = self.backend.calls.current
-        run = None if call is None or call.kind != "session" else call.ran
-        return run is None or run.graph is None or run.signature.calls_python(run.graph)
+        return call is None or not call.silent
 
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         call = self.backend.calls.current
@@ -115,6 +114,8 @@ class RunHook(LoudHook, SessionHook):
         began = perf_counter_ns()
         run, arguments = self.sessions.prepare(*args)
         call.ran, call.running = run, True
+        if call.paused and run.graph is not None:
+            call.silent = not run.signature.calls_python(run.graph)
         call.spent += perf_counter_ns() - began
         return (call, own, arguments[-1]), arguments, kwargs
 

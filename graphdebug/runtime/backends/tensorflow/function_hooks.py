@@ -138,6 +138,7 @@ class ConcreteHook(LoudHook, FunctionHook):
         call.alone = self.backend.takes_calls and not self._recorded()
         call.callee = self.functions.callees.of(concrete)
         call.plain = self.functions.plain(concrete, call.callee)
+        call.silent = not call.callee.calls_python(concrete.graph)
         return (call, own), args, kwargs
 
     def leave(self, state: Any, result: Any, failed: bool) -> None:
@@ -156,9 +157,7 @@ class RunHook(LoudHook, FunctionHook):
     def _passes(self) -> bool:
         """Whether there is nothing to do around a run, and no Python in it."""
         call = self.backend.calls.current
-        if call is None or not (call.running and call.plain):
-            return False
-        return not call.callee.calls_python(call.ran.graph)
+        return call is not None and call.running and call.plain and call.silent
 
     def before(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         return (None, args, kwargs) if self._passes() else super().before(args, kwargs)

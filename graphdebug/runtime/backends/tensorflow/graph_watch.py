@@ -106,7 +106,9 @@ class GraphWatch:
         numbers, trouble = list[Any](), None
         try:
             if self._backend.watches_nan:
-                numbers = [item for item in outputs if not finite.finite(item)]
+                numbers = [
+                    item for item in outputs if not finite.finite(item) and finite.size(item)
+                ]
                 if numbers or counted_ is not None:
                     with self._backend.operations.aside():
                         trouble = self._look(call, concrete, numbers, counted_)

@@ -236,7 +236,9 @@ class Operations:
     def _is_taken(self, kind: Any) -> bool:
         """Whether it is the call of a compiled function, of which its hooks tell the trail."""
         call = self._backend.calls.current
-        if call is None or not (call.alone and call.running) or not kind.startswith(COMPILED[0]):
+        if call is None or not (call.alone and call.running) or not isinstance(kind, str):
+            return False
+        if not kind.startswith(COMPILED[0]):
             return False
         call.executed = kind
         return True

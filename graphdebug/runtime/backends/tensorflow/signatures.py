@@ -12,7 +12,7 @@ from graphdebug.protocol.model import VALUE_LIMIT
 from graphdebug.protocol.runtime import Breakpoint
 from graphdebug.runtime.backends.tensorflow import budget, named, partitions
 from graphdebug.runtime.backends.tensorflow.assignments import Names, variables
-from graphdebug.runtime.backends.tensorflow.callees import python
+from graphdebug.runtime.backends.tensorflow.callees import reaches_python
 from graphdebug.runtime.backends.tensorflow.named import Matches
 from graphdebug.runtime.backends.tensorflow.partitions import Executable
 from graphdebug.runtime.backends.tensorflow.reachable import Reachable, Wanted, reachable
@@ -147,7 +147,7 @@ class Signature:
         if self._calls_python is None:
             names = self._reached(graph).operations
             operations = [graph.get_operation_by_name(name) for name in names]
-            self._calls_python = python(graph, operations)
+            self._calls_python = reaches_python(graph, operations)
         return self._calls_python
 
     def executable(self, session: Any, dumps: Dumps) -> Executable:
